@@ -1,0 +1,142 @@
+import { randomUUID } from 'node:crypto'
+import type { FastifyHttpOptions, FastifyPluginAsync } from 'fastify'
+import type { Server } from 'node:http'
+import fp from 'fastify-plugin'
+import type { RedisClient } from './lua/index.ts'
+import accessTokens from './plugins/access-tokens.ts'
+import authenticate from './plugins/authenticate.ts'
+import bodies from './plugins/bodies.ts'
+import browserDefence from './plugins/browser-defence.ts'
+import configurationPlugin, { ConfigurationError, readConfiguration } from './plugins/configuration.ts'
+import errors from './plugins/errors.ts'
+import migrations from './plugins/migrations.ts'
+import openapi from './plugins/openapi.ts'
+import passwords from './plugins/passwords.ts'
+import postgres from './plugins/postgres.ts'
+import redis from './plugins/redis.ts'
+import requestAuth from './plugins/request-auth.ts'
+import refreshTokens from './plugins/refresh-tokens.ts'
+import revocationFeed from './plugins/revocation-feed.ts'
+import secretKeys from './plugins/secret-keys.ts'
+import securityHeaders from './plugins/security-headers.ts'
+import sessionJournal from './plugins/session-journal.ts'
+import sessionRecords from './plugins/session-records.ts'
+import sessionWhitelist from './plugins/session-whitelist.ts'
+import sessions from './plugins/sessions.ts'
+import signingKeys from './plugins/signing-keys.ts'
+import transport from './plugins/transport.ts'
+import users from './plugins/users.ts'
+import validation from './plugins/validation.ts'
+import login from './routes/auth/login.ts'
+import logout from './routes/auth/logout.ts'
+import me from './routes/auth/me.ts'
+import refresh from './routes/auth/refresh.ts'
+import sessionRoutes from './routes/auth/sessions.ts'
+import signup from './routes/auth/signup.ts'
+import health from './routes/health.ts'
+import wellKnown from './routes/well-known.ts'
+import type { Configuration, ConfigurationInput } from './schemas/configuration.ts'
+
+export { ConfigurationError, readConfiguration } from './plugins/configuration.ts'
+export type { Authenticate } from './plugins/authenticate.ts'
+export type { Configuration, ConfigurationInput } from './schemas/configuration.ts'
+export type { AccessTokenClaims, User } from './schemas/tokens.ts'
+
+export interface LatchkeyOptions extends ConfigurationInput {
+  /** Where the routes stand in the host app; `PUBLIC_URL` is the URL of that place. Default: at its root. */
+  prefix?: string
+  /** An ioredis client to use in place of `REDIS_URL`. Its maker closes it. */
+  redisClient?: RedisClient
+}
+
+/**
+ * The options of Fastify itself that Latchkey is run with: deadlines on slow headers, slow bodies and stuck
+ * handlers, trusted proxies, and a log without secrets. In ms.
+ */
+export function serverOptions(configuration: Configuration) {
+  return {
+    logger: {
+      level: configuration.LOG_LEVEL,
+      redact: ['req.headers.authorization', 'req.headers.cookie', 'res.headers["set-cookie"]']
+    },
+    genReqId: () => randomUUID(),
+    trustProxy: configuration.TRUST_PROXY.length > 0 ? configuration.TRUST_PROXY : false,
+    bodyLimit: 16_384,
+    connectionTimeout: 30_000,
+    requestTimeout: 10_000,
+    keepAliveTimeout: 72_000,
+    handlerTimeout: 15_000,
+    http: { headersTimeout: 10_000 },
+    forceCloseConnections: 'idle'
+  } satisfies FastifyHttpOptions<Server>
+}
+
+/** Everything of Latchkey, in a scope of its own: what it decorates and hooks stays in there. */
+const server: FastifyPluginAsync<{
+  configuration: Configuration
+  redisClient?: RedisClient | undefined
+}> = async (fastify, { configuration, redisClient }) => {
+  await fastify.register(configurationPlugin, { configuration })
+  await fastify.register(errors)
+  await fastify.register(validation)
+  await fastify.register(bodies)
+  await fastify.register(securityHeaders)
+  await fastify.register(openapi)
+
+  await fastify.register(postgres)
+  await fastify.register(migrations)
+  await fastify.register(redis, { redisClient })
+
+  await fastify.register(secretKeys)
+  await fastify.register(signingKeys)
+  await fastify.register(accessTokens)
+  await fastify.register(refreshTokens)
+
+  await fastify.register(passwords)
+  await fastify.register(users)
+  await fastify.register(sessionWhitelist)
+  await fastify.register(sessionRecords)
+  await fastify.register(sessionJournal)
+  await fastify.register(revocationFeed)
+  await fastify.register(sessions)
+
+  await fastify.register(browserDefence)
+  await fastify.register(transport)
+  await fastify.register(authenticate)
+
+  await fastify.register(signup)
+  await fastify.register(login)
+  await fastify.register(refresh)
+  await fastify.register(logout)
+  await fastify.register(me)
+  await fastify.register(sessionRoutes)
+  await fastify.register(wellKnown)
+  await fastify.register(health)
+}
+
+/**
+ * Latchkey as a Fastify plugin. In the host app it decorates `fastify.authenticate`,
+ * `fastify.authenticateStrictly` and `request.auth`, and nothing else.
+ * @throws ConfigurationError naming each bad value
+ */
+export const latchkey = fp<LatchkeyOptions>(
+  async (fastify, { prefix = '', redisClient, ...input }) => {
+    const configuration = readConfiguration(input)
+    const missing = [
+      ...(configuration.DATABASE_URL ? [] : ['DATABASE_URL is missing']),
+      ...(configuration.REDIS_URL || redisClient ? [] : ['REDIS_URL is missing'])
+    ]
+    if (missing.length > 0) throw new ConfigurationError(missing)
+
+    await fastify.register(requestAuth)
+    await fastify.register(
+      async (scope) => {
+        await scope.register(fp(server), { configuration, redisClient })
+        fastify.decorate('authenticate', scope.authenticate)
+        fastify.decorate('authenticateStrictly', scope.authenticateStrictly)
+      },
+      { prefix }
+    )
+  },
+  { name: 'latchkey', fastify: '5.x' }
+)

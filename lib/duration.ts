@@ -1,0 +1,14 @@
+const secondsIn = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 } as const
+
+/** What `parseDuration` reads: a whole number of seconds, or a whole number with a unit. */
+export const durationPattern = '^\\d{1,9}(ms|s|m|h|d)?$'
+
+/**
+ * Reads a duration such as `10s`, `15m`, `7d` or `900` (seconds).
+ * @returns seconds, or undefined where the text is no duration
+ */
+export function parseDuration(text: string): number | undefined {
+  const match = /^(\d{1,9})(ms|s|m|h|d)?$/.exec(text)
+  if (!match) return undefined
+  return Number(match[1]) * secondsIn[(match[2] ?? 's') as keyof typeof secondsIn]
+}

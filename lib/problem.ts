@@ -1,0 +1,85 @@
+/** What a client should do about a refusal, so that none ever logs a user out over a hiccup. */
+export type ProblemAction = 'retry' | 'reauthenticate' | 'none'
+
+interface ProblemDefinition {
+  readonly status: number
+  readonly title: string
+  readonly action: ProblemAction
+}
+
+/**
+ * The registry of problem codes: the one place where a code gets its status, its title and what the
+ * client should do. The documentation is generated from it.
+ */
+export const problems = {
+  invalid_request: { status: 400, title: 'The request is not valid', action: 'none' },
+  multiple_credentials: { status: 400, title: 'Send the refresh token one way only', action: 'none' },
+  duplicate_cookie: { status: 400, title: 'A cookie was sent twice', action: 'reauthenticate' },
+  native_not_allowed: { status: 400, title: 'Browsers can not have native sessions', action: 'none' },
+  access_token_missing: { status: 401, title: 'An access token is needed', action: 'none' },
+  access_token_invalid: { status: 401, title: 'The access token is not valid', action: 'none' },
+  invalid_credentials: { status: 401, title: 'Email or password is wrong', action: 'none' },
+  account_disabled: { status: 401, title: 'This account is disabled', action: 'reauthenticate' },
+  refresh_token_missing: { status: 401, title: 'A refresh token is needed', action: 'reauthenticate' },
+  refresh_token_invalid: { status: 401, title: 'The refresh token is not valid', action: 'reauthenticate' },
+  refresh_token_reused: { status: 401, title: 'An old refresh token came back', action: 'reauthenticate' },
+  session_expired: { status: 401, title: 'The session has expired', action: 'reauthenticate' },
+  session_exhausted: {
+    status: 401,
+    title: 'The session was refreshed too many times',
+    action: 'reauthenticate'
+  },
+  session_revoked: { status: 401, title: 'The session was ended', action: 'reauthenticate' },
+  wrong_transport: { status: 401, title: 'The refresh token came the wrong way', action: 'none' },
+  device_changed: { status: 401, title: 'The session belongs to another device', action: 'reauthenticate' },
+  cross_site_request: { status: 403, title: 'The request came from another site', action: 'none' },
+  not_found: { status: 404, title: 'There is nothing here', action: 'none' },
+  session_not_found: { status: 404, title: 'You have no such session', action: 'none' },
+  email_taken: { status: 409, title: 'This email address has an account', action: 'none' },
+  payload_too_large: { status: 413, title: 'The request body is too large', action: 'none' },
+  unsupported_media_type: { status: 415, title: 'The content type is not supported', action: 'none' },
+  too_many_refreshes: { status: 429, title: 'The session refreshes too often', action: 'retry' },
+  internal_error: { status: 500, title: 'Something went wrong here', action: 'retry' },
+  temporarily_unavailable: { status: 503, title: 'Temporarily unavailable', action: 'retry' }
+} as const satisfies Record<string, ProblemDefinition>
+
+export type ProblemCode = keyof typeof problems
+
+/** One invalid field: where it is, and what is wrong with it. */
+export interface InvalidField {
+  path: string
+  message: string
+}
+
+interface ProblemDetails {
+  errors?: InvalidField[]
+  /** Whole seconds, sent as `Retry-After`. */
+  retryAfter?: number
+  headers?: Record<string, string>
+  cause?: unknown
+}
+
+/** A refusal with a stable code. Thrown anywhere, answered by the error handler as RFC 9457. */
+export class Problem extends Error {
+  readonly code: ProblemCode
+  readonly statusCode: number
+  readonly action: ProblemAction
+  readonly errors: InvalidField[] | undefined
+  readonly retryAfter: number | undefined
+  readonly headers: Record<string, string>
+
+  /**
+   * @param code a code of the registry
+   * @param detail what is wrong and what to do, for people; must hold no secret and nothing internal
+   */
+  constructor(code: ProblemCode, detail: string, details: ProblemDetails = {}) {
+    super(detail, { cause: details.cause })
+    this.name = 'Problem'
+    this.code = code
+    this.statusCode = problems[code].status
+    this.action = problems[code].action
+    this.errors = details.errors
+    this.retryAfter = details.retryAfter
+    this.headers = details.headers ?? {}
+  }
+}

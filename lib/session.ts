@@ -1,0 +1,29 @@
+import type { Client } from '../schemas/common.ts'
+import type { User } from '../schemas/tokens.ts'
+
+/** Where a request comes from, as far as it says. */
+export interface RequestOrigin {
+  ip: string | null
+  user_agent: string | null
+}
+
+/** What a sign-in chose for the session that it makes. */
+export interface SignIn extends RequestOrigin {
+  client: Client
+  device_id: string | null
+}
+
+/** The tokens of a session, before their transport is applied. Durations in seconds. */
+export interface IssuedTokens {
+  access_token: string
+  expires_in: number
+  refresh_token: string
+  refresh_expires_in: number
+  session_id: string
+  user: User
+  client: Client
+}
+
+/** Why a session ended; stands in `sessions.revoked_reason` and in the security event. */
+export type RevokedReason =
+  'logout' | 'logout_all' | 'ended_by_user' | 'reused' | 'exhausted' | 'session_cap' | 'device_replaced'

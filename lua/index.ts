@@ -1,0 +1,124 @@
+import { readFileSync } from 'node:fs'
+import type { Cluster, Redis, Result } from 'ioredis'
+
+export type RedisClient = Redis | Cluster
+
+type Text = string | number
+
+declare module 'ioredis' {
+  interface RedisCommander<Context> {
+    createSession(key: string, ...args: Text[]): Result<[number, number, number], Context>
+    rotateSession(key: string, ...args: Text[]): Result<RotationReply, Context>
+    markUnanswered(key: string, gen: Text): Result<0 | 1, Context>
+  }
+}
+
+export type Verdict =
+  | 'rotated'
+  | 'replayed'
+  | 'absent'
+  | 'reused'
+  | 'exhausted'
+  | 'expired'
+  | 'too_many_refreshes'
+  | 'wrong_transport'
+  | 'device_changed'
+
+type RotationReply = [Verdict, string, number, number, number, number, number]
+
+/** The whitelist entry of a session, as lua/rotate-session.lua writes it anew. Times in ms. */
+export interface SessionEntry {
+  gen: number
+  client: string
+  device_id_hash: string | null
+  rotated_at: number
+  refresh_expires_at: number
+  expires_at: number
+  idempotency_key_hash: string | null
+}
+
+/** What lua/rotate-session.lua decided. Times in ms by the clock of Redis. */
+export interface Rotation {
+  verdict: Verdict
+  kind: string
+  gen: number
+  rotated_at: number
+  refresh_expires_at: number
+  expires_at: number
+  now: number
+}
+
+const read = (name: string) => readFileSync(new URL(`${name}.lua`, import.meta.url), 'utf8')
+
+const scripts = {
+  createSession: read('create-session'),
+  rotateSession: read('rotate-session'),
+  markUnanswered: read('mark-unanswered')
+}
+
+/** Loads the scripts into a client; they are then sent by their hash (EVALSHA). */
+export function defineScripts(client: RedisClient): void {
+  for (const [name, lua] of Object.entries(scripts)) client.defineCommand(name, { numberOfKeys: 1, lua })
+}
+
+/** lua/create-session.lua. Times to live in ms. */
+export async function createSession(
+  client: RedisClient,
+  key: string,
+  options: { client: string; device_id_hash: string | null; idle_ttl: number; absolute_ttl: number }
+): Promise<Pick<Rotation, 'rotated_at' | 'refresh_expires_at' | 'expires_at'>> {
+  const [rotated_at, refresh_expires_at, expires_at] = await client.createSession(
+    key,
+    options.client,
+    options.device_id_hash ?? '',
+    options.idle_ttl,
+    options.absolute_ttl
+  )
+  return { rotated_at, refresh_expires_at, expires_at }
+}
+
+/**
+ * lua/rotate-session.lua. Durations in ms.
+ * @param rebuild the entry to write where there is none; without it the verdict is then `absent`
+ */
+export async function rotateSession(
+  client: RedisClient,
+  key: string,
+  presented: {
+    gen: number
+    client: string
+    device_id_hash: string | null
+    idempotency_key_hash: string | null
+  },
+  rules: { overlap: number; idle_ttl: number; rate: number; max_rotations: number },
+  rebuild?: SessionEntry
+): Promise<Rotation> {
+  const [verdict, kind, gen, rotated_at, refresh_expires_at, expires_at, now] = await client.rotateSession(
+    key,
+    presented.gen,
+    presented.client,
+    presented.device_id_hash ?? '',
+    presented.idempotency_key_hash ?? '',
+    rules.overlap,
+    rules.idle_ttl,
+    rules.rate,
+    rules.max_rotations,
+    ...(rebuild
+      ? [
+          rebuild.gen,
+          rebuild.client,
+          rebuild.device_id_hash ?? '',
+          rebuild.rotated_at,
+          rebuild.refresh_expires_at,
+          rebuild.expires_at,
+          rebuild.idempotency_key_hash ?? ''
+        ]
+      : [])
+  )
+  return { verdict, kind, gen, rotated_at, refresh_expires_at, expires_at, now }
+}
+
+/** lua/mark-unanswered.lua. */
+export async function markUnanswered(client: RedisClient, key: string, gen: number): Promise<void> {
+  await client.markUnanswered(key, gen)
+}

@@ -1,0 +1,136 @@
+-- Decides what a presented refresh token is worth, and rotates the session where it is the head.
+-- One key, one script, one decision: this is the only lock that a refresh takes.
+--
+-- KEYS[1]   session:{<sid>}
+-- ARGV[1]   gen, the generation presented
+-- ARGV[2]   client, the transport it came by: 'browser' or 'native'
+-- ARGV[3]   device_id_hash of the request, or ''
+-- ARGV[4]   idempotency_key_hash of the request, or ''
+-- ARGV[5]   overlap, ms
+-- ARGV[6]   idle time to live, ms
+-- ARGV[7]   rotations a minute, 0 = no limit
+-- ARGV[8]   rotations a session, 0 = no limit
+-- ARGV[9…15] only where Postgres vouches for a session whose key is gone, the entry to write anew:
+--           gen, client, device_id_hash, rotated_at, refresh_expires_at, expires_at, idempotency_key_hash
+--
+-- Returns { verdict, kind, gen, rotated_at, refresh_expires_at, expires_at, now }; times in ms by this
+-- server's clock. For a verdict other than rotated and replayed the numbers say what the entry held, or 0.
+--   rotated          kind head | roll_forward | rebuilt   gen is the new head
+--   replayed         kind overlap | idempotency_key | unanswered   nothing changed, gen is the head
+--   absent           no entry: ask Postgres
+--   reused           an old token came back; the entry is marked, whoever asks next is told the same
+--   exhausted        over the limit of rotations; marked likewise
+--   expired          past the absolute expiry; the entry is gone
+--   too_many_refreshes   nothing changed; kind is the ms to wait
+--   wrong_transport  nothing changed
+--   device_changed   nothing changed
+
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local gen = tonumber(ARGV[1])
+local idempotency_key_hash = ARGV[4]
+
+local entry = redis.call('HMGET', KEYS[1], 'gen', 'client', 'device_id_hash', 'rotated_at', 'refresh_expires_at',
+  'expires_at', 'idempotency_key_hash', 'unanswered', 'ended', 'window_started_at', 'window_rotations')
+
+local rebuilt = false
+if not entry[1] then
+  if not ARGV[9] then
+    return { 'absent', '', 0, 0, 0, 0, now }
+  end
+  rebuilt = true
+  entry = { ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13], ARGV[14], ARGV[15] }
+end
+
+local head = tonumber(entry[1])
+local rotated_at = tonumber(entry[4])
+local refresh_expires_at = tonumber(entry[5])
+local expires_at = tonumber(entry[6])
+
+local function answer(verdict, kind)
+  return { verdict, kind or '', head, rotated_at, refresh_expires_at, expires_at, now }
+end
+
+-- Writes fields, and before them the rest of an entry that is being written anew.
+local function write(...)
+  if rebuilt then
+    redis.call('HSET', KEYS[1], 'gen', head, 'client', entry[2], 'device_id_hash', entry[3],
+      'rotated_at', rotated_at, 'refresh_expires_at', refresh_expires_at, 'expires_at', expires_at,
+      'idempotency_key_hash', entry[7])
+  end
+  if select('#', ...) > 0 then
+    redis.call('HSET', KEYS[1], ...)
+  end
+  redis.call('PEXPIREAT', KEYS[1], refresh_expires_at)
+end
+
+if entry[9] then
+  return answer(entry[9])
+end
+if now >= expires_at then
+  redis.call('DEL', KEYS[1])
+  return answer('expired')
+end
+if entry[2] ~= ARGV[2] then
+  return answer('wrong_transport')
+end
+-- A browser's device cookie may be cleared by itself; a native app that named its device must go on naming it.
+if entry[3] ~= '' and entry[3] ~= ARGV[3] and (ARGV[3] ~= '' or ARGV[2] == 'native') then
+  return answer('device_changed')
+end
+
+if gen < head then
+  local kind
+  if gen == head - 1 then
+    if now - rotated_at < tonumber(ARGV[5]) then
+      kind = 'overlap'
+    elseif idempotency_key_hash ~= '' and idempotency_key_hash == entry[7] then
+      kind = 'idempotency_key'
+    elseif entry[8] then
+      kind = 'unanswered'
+    end
+  end
+  if kind then
+    if rebuilt then
+      write()
+    end
+    return answer('replayed', kind)
+  end
+  write('ended', 'reused')
+  return answer('reused')
+end
+
+local max_rotations = tonumber(ARGV[8])
+if max_rotations > 0 and gen > max_rotations then
+  write('ended', 'exhausted')
+  return answer('exhausted')
+end
+
+local rate = tonumber(ARGV[7])
+local window_started_at = tonumber(entry[10] or 0)
+local window_rotations = tonumber(entry[11] or 0)
+if now - window_started_at >= 60000 then
+  window_started_at = now
+  window_rotations = 0
+end
+if rate > 0 and window_rotations >= rate then
+  return answer('too_many_refreshes', tostring(window_started_at + 60000 - now))
+end
+
+local kind = 'head'
+if rebuilt then
+  kind = 'rebuilt'
+elseif gen > head then
+  -- Only this server can have signed gen: the store lost acknowledged writes. Never a theft.
+  kind = 'roll_forward'
+end
+head = gen + 1
+rotated_at = now
+refresh_expires_at = math.min(now + tonumber(ARGV[6]), expires_at)
+write('gen', head, 'rotated_at', rotated_at, 'refresh_expires_at', refresh_expires_at,
+  'idempotency_key_hash', idempotency_key_hash,
+  'window_started_at', window_started_at, 'window_rotations', window_rotations + 1)
+if entry[8] then
+  redis.call('HDEL', KEYS[1], 'unanswered')
+end
+return answer('rotated', kind)

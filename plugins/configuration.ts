@@ -1,0 +1,177 @@
+import type { Ajv } from 'ajv'
+import { envSchema } from 'env-schema'
+import fp from 'fastify-plugin'
+import { durationPattern, parseDuration } from '../lib/duration.ts'
+import { Configuration, type ConfigurationInput } from '../schemas/configuration.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    configuration: Configuration
+  }
+}
+
+/** The server refuses to start: the message names every bad value and the reason. */
+export class ConfigurationError extends Error {
+  readonly problems: string[]
+
+  constructor(problems: string[]) {
+    super(`The configuration is not valid:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`)
+    this.name = 'ConfigurationError'
+    this.problems = problems
+  }
+}
+
+/**
+ * Reads and checks the configuration. Does not look at the process's environment by itself.
+ * @param input `process.env`, or an object with the same names
+ * @throws ConfigurationError naming each bad value
+ */
+export function readConfiguration(input: ConfigurationInput): Configuration {
+  // An empty variable (`SECRET_KEY=`) is how shells and compose files say "not set".
+  const data = Object.fromEntries(
+    Object.entries(input).filter(([, value]) => value !== undefined && value !== '')
+  )
+  let read: Configuration
+  try {
+    read = envSchema<Configuration>({
+      schema: Configuration,
+      data,
+      env: false,
+      ajv: { customOptions: addKeywords }
+    })
+  } catch (error) {
+    throw new ConfigurationError(describe(error))
+  }
+  const publicUrl = read.PUBLIC_URL ?? `http://localhost:${String(read.PORT)}`
+  const configuration = {
+    ...read,
+    PUBLIC_URL: publicUrl.replace(/\/$/, ''),
+    AUDIENCE: read.AUDIENCE ?? publicUrl
+  }
+  const problems = contradictions(configuration)
+  if (problems.length > 0) throw new ConfigurationError(problems)
+  return configuration
+}
+
+/** What no single value shows: rules over several values, and what production refuses. */
+function contradictions(configuration: Configuration): string[] {
+  const problems: string[] = []
+  const production = configuration.NODE_ENV === 'production'
+  const refuse = (broken: boolean, problem: string) => {
+    if (broken) problems.push(problem)
+  }
+
+  refuse(
+    !isHttpUrl(configuration.PUBLIC_URL),
+    'PUBLIC_URL must be an http:// or https:// URL without query or fragment'
+  )
+  for (const origin of configuration.ALLOWED_ORIGINS) {
+    refuse(
+      !isOrigin(origin),
+      `ALLOWED_ORIGINS: "${origin}" must be an exact origin such as https://app.example.com (no path, no wildcard, not null)`
+    )
+  }
+  for (const secret of configuration.SECRET_KEY) {
+    refuse(
+      Buffer.byteLength(secret) < 32,
+      'SECRET_KEY must be at least 32 bytes; make one with: openssl rand -base64 48'
+    )
+  }
+  refuse(
+    configuration.SECRET_KEY.length === 0 && (production || configuration.DATABASE_URL !== undefined),
+    'SECRET_KEY is missing; make one with: openssl rand -base64 48'
+  )
+  refuse(
+    configuration.COOKIE_SAMESITE === 'none' && configuration.ALLOWED_ORIGINS.length === 0,
+    'COOKIE_SAMESITE=none needs ALLOWED_ORIGINS: name the sites that may use the cookie'
+  )
+  refuse(
+    configuration.REFRESH_IDLE_TTL > configuration.REFRESH_ABSOLUTE_TTL,
+    'REFRESH_IDLE_TTL must not be longer than REFRESH_ABSOLUTE_TTL'
+  )
+  refuse(
+    configuration.REFRESH_OVERLAP >= configuration.REFRESH_IDLE_TTL,
+    'REFRESH_OVERLAP must be shorter than REFRESH_IDLE_TTL'
+  )
+  refuse(
+    production && configuration.DATABASE_URL === undefined,
+    'DATABASE_URL is missing: NODE_ENV=production refuses the embedded Postgres'
+  )
+  refuse(
+    production && configuration.REDIS_URL === undefined,
+    'REDIS_URL is missing: NODE_ENV=production refuses the embedded Redis'
+  )
+  refuse(
+    production && configuration.PUBLIC_URL.startsWith('http://') && !isLocal(configuration.PUBLIC_URL),
+    'PUBLIC_URL must be https:// in production: browsers refuse our Secure cookies over plain HTTP'
+  )
+  return problems
+}
+
+function isHttpUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false
+  const url = new URL(text)
+  return /^https?:$/.test(url.protocol) && !url.search && !url.hash && !url.username
+}
+
+function isOrigin(text: string): boolean {
+  return isHttpUrl(text) && new URL(text).origin === text
+}
+
+function isLocal(url: string): boolean {
+  return /^(localhost|127\.0\.0\.1|\[::1\])$/.test(new URL(url).hostname)
+}
+
+function addKeywords(ajv: Ajv): Ajv {
+  ajv.addKeyword({
+    keyword: 'duration',
+    type: 'string',
+    modifying: true,
+    error: { message: 'must be seconds or a number with a unit, such as 10s, 15m or 7d, within its bounds' },
+    validate: (
+      bounds: { minimum: number; maximum: number },
+      text: string,
+      _schema: unknown,
+      place?: { parentData: Record<string, unknown>; parentDataProperty: string | number }
+    ) => {
+      const seconds = parseDuration(text)
+      if (seconds === undefined || seconds < bounds.minimum || seconds > bounds.maximum) return false
+      if (place) place.parentData[place.parentDataProperty] = seconds
+      return true
+    }
+  })
+  ajv.addKeyword({
+    keyword: 'list',
+    type: 'string',
+    modifying: true,
+    validate: (
+      _list: boolean,
+      text: string,
+      _schema: unknown,
+      place?: { parentData: Record<string, unknown>; parentDataProperty: string | number }
+    ) => {
+      const items = text.split(',').map((item) => item.trim())
+      if (place) place.parentData[place.parentDataProperty] = items.filter((item) => item !== '')
+      return true
+    }
+  })
+  return ajv
+}
+
+function describe(error: unknown): string[] {
+  if (!(error instanceof Error) || !('errors' in error) || !Array.isArray(error.errors)) throw error
+  return (error.errors as { instancePath: string; message?: string; params: Record<string, unknown> }[]).map(
+    ({ instancePath, message, params }) => {
+      const bounds = Array.isArray(params['allowedValues']) ? `: ${params['allowedValues'].join(', ')}` : ''
+      return `${instancePath.slice(1)} ${message ?? 'is not valid'}${bounds}`
+    }
+  )
+}
+
+/** Decorates `fastify.configuration`: read, checked, with defaults; never changed after start. */
+export default fp<{ configuration: Configuration }>(
+  async (fastify, { configuration }) => {
+    fastify.decorate('configuration', Object.freeze(configuration))
+  },
+  { name: 'configuration' }
+)

@@ -1,0 +1,97 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { problems, Problem, type InvalidField } from '../lib/problem.ts'
+import { isStoreUnavailable } from '../lib/store-error.ts'
+
+/** Seconds after which a client may try again where no better figure is known. */
+const retryAfter = 1
+
+function fromValidation(error: FastifyError): Problem {
+  const errors: InvalidField[] = (error.validation ?? []).map(({ instancePath, params, message }) => {
+    const missing = params['missingProperty'] ?? params['additionalProperty']
+    const path = instancePath.slice(1).replaceAll('/', '.')
+    return {
+      path: typeof missing === 'string' ? [path, missing].filter(Boolean).join('.') : path,
+      message: message ?? 'is not valid'
+    }
+  })
+  return new Problem('invalid_request', 'Some fields are not valid; see "errors" for which and why.', {
+    errors
+  })
+}
+
+/** Turns whatever was thrown into a problem; nothing internal of it stays but the cause, for the log. */
+function toProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error
+  if (isStoreUnavailable(error)) {
+    return new Problem('temporarily_unavailable', 'A store does not answer. Nothing was lost; try again.', {
+      retryAfter,
+      cause: error
+    })
+  }
+  const fastifyError = error instanceof Error ? (error as FastifyError) : undefined
+  if (fastifyError?.validation) return fromValidation(fastifyError)
+  switch (fastifyError?.code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new Problem('payload_too_large', 'The request body is larger than this server reads.')
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return new Problem('unsupported_media_type', 'Send the body as application/json.')
+    case 'FST_ERR_HANDLER_TIMEOUT':
+      return new Problem('temporarily_unavailable', 'The request took too long. Try again.', {
+        retryAfter,
+        cause: error
+      })
+    default:
+  }
+  const status = fastifyError?.statusCode ?? 500
+  if (status >= 400 && status < 500) {
+    return new Problem(
+      'invalid_request',
+      'The request could not be read: check its syntax, headers and length.',
+      { cause: error }
+    )
+  }
+  return new Problem('internal_error', 'The error was logged under the request id of this answer.', {
+    cause: error
+  })
+}
+
+/**
+ * Every error leaves as RFC 9457 `application/problem+json` with a stable `code` and an `action`.
+ * Also answers unknown routes.
+ */
+export default fp(
+  async (fastify) => {
+    const answer = (problem: Problem, request: FastifyRequest, reply: FastifyReply) => {
+      const { code, statusCode, action, errors } = problem
+      if (statusCode >= 500) request.log.error({ err: problem, code }, 'request failed')
+      else request.log.debug({ code, detail: problem.message }, 'request refused')
+
+      void reply.headers(problem.headers).header('cache-control', 'no-store')
+      if (problem.retryAfter !== undefined) void reply.header('retry-after', String(problem.retryAfter))
+      return reply
+        .code(statusCode)
+        .type('application/problem+json')
+        .send({
+          type: `${fastify.configuration.PUBLIC_URL}/docs#${code}`,
+          title: problems[code].title,
+          status: statusCode,
+          detail: problem.message,
+          code,
+          action,
+          request_id: request.id,
+          ...(errors ? { errors } : {})
+        })
+    }
+
+    fastify.setErrorHandler((error, request, reply) => answer(toProblem(error), request, reply))
+    fastify.setNotFoundHandler((request, reply) =>
+      answer(
+        new Problem('not_found', 'There is no such path and method; /docs lists what there is.'),
+        request,
+        reply
+      )
+    )
+  },
+  { name: 'errors', dependencies: ['configuration'] }
+)

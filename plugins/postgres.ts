@@ -1,0 +1,27 @@
+import postgres from '@fastify/postgres'
+import fp from 'fastify-plugin'
+
+/**
+ * Decorates `fastify.pg`: a pool whose every query has a deadline, so that no request hangs on it.
+ * A pool connection that breaks while idle is replaced, not fatal.
+ */
+export default fp(
+  async (fastify) => {
+    const { DATABASE_URL, STORE_TIMEOUT } = fastify.configuration
+    const deadline = STORE_TIMEOUT * 1000
+    // An own `pg`, so that one that the host app has registered is neither used nor in the way.
+    fastify.decorate('pg', Object.create(null) as typeof fastify.pg)
+    await fastify.register(postgres, {
+      connectionString: DATABASE_URL,
+      connectionTimeoutMillis: deadline,
+      query_timeout: deadline,
+      statement_timeout: deadline,
+      application_name: 'latchkey',
+      keepAlive: true
+    })
+    fastify.pg.pool.on('error', (error) => {
+      fastify.log.warn({ err: error }, 'an idle connection to Postgres broke')
+    })
+  },
+  { name: 'postgres', dependencies: ['configuration'] }
+)

@@ -1,0 +1,93 @@
+import redis from '@fastify/redis'
+import fp from 'fastify-plugin'
+import { Cluster, Redis } from 'ioredis'
+import { defineScripts, type RedisClient } from '../lua/index.ts'
+import type { Configuration } from '../schemas/configuration.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    redisClient: RedisClient
+  }
+}
+
+/**
+ * A rotation whose answer was lost is the client's to repeat, never ours: a resent or queued rotation
+ * could run long after its request was answered with 503, and would then look like an old token.
+ */
+function clientOptions({ STORE_TIMEOUT }: Configuration) {
+  return {
+    commandTimeout: STORE_TIMEOUT * 1000,
+    connectTimeout: STORE_TIMEOUT * 1000,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    enableAutoPipelining: true,
+    connectionName: 'latchkey',
+    retryStrategy,
+    // A replica answers READONLY after a failover behind one address: look the primary up again.
+    reconnectOnError: (error: Error) => error.message.startsWith('READONLY')
+  }
+}
+
+/** ms until the next attempt: doubling up to a second, with jitter so that nodes do not come back as one. */
+function retryStrategy(attempt: number): number {
+  return Math.min(25 * 2 ** attempt, 1000) * (0.5 + Math.random() / 2)
+}
+
+/** One Redis, a Sentinel set or a Cluster, by the form of the URL (docs/configuration.md). */
+function connect(configuration: Configuration): RedisClient {
+  const { REDIS_URL = '' } = configuration
+  const options = clientOptions(configuration)
+  if (REDIS_URL.startsWith('unix://'))
+    return new Redis({ ...options, path: REDIS_URL.slice('unix://'.length) })
+
+  const several = /^redis-(sentinel|cluster):\/\/(?:([^@/]*)@)?([^/]+)(?:\/(.*))?$/.exec(REDIS_URL)
+  if (!several) return new Redis(REDIS_URL, options)
+
+  const [, form, credentials = '', hosts = '', name = 'mymaster'] = several
+  const [username, password] = credentials.split(':').map(decodeURIComponent)
+  const credentialOptions = { ...(username ? { username } : {}), ...(password ? { password } : {}) }
+  const nodes = hosts.split(',').map((host) => {
+    const { hostname, port } = new URL(`tcp://${host}`)
+    return { host: hostname, port: Number(port || (form === 'sentinel' ? 26379 : 6379)) }
+  })
+  if (form === 'sentinel') {
+    return new Redis({
+      ...options,
+      ...credentialOptions,
+      sentinels: nodes,
+      name,
+      sentinelRetryStrategy: retryStrategy
+    })
+  }
+  return new Cluster(nodes, {
+    redisOptions: { ...options, ...credentialOptions },
+    enableOfflineQueue: false,
+    enableAutoPipelining: true,
+    clusterRetryStrategy: retryStrategy,
+    slotsRefreshTimeout: 1000,
+    slotsRefreshInterval: 5000
+  })
+}
+
+/**
+ * Decorates `fastify.redisClient`, with the scripts loaded.
+ * @param options.redisClient a client made by the caller, who also closes it
+ */
+export default fp<{ redisClient?: RedisClient | undefined }>(
+  async (fastify, options) => {
+    const client = options.redisClient ?? connect(fastify.configuration)
+    client.on('error', (error: Error) => {
+      fastify.log.warn({ err: error }, 'Redis connection error')
+    })
+    defineScripts(client)
+    // An own `redis`, so that one that the host app has registered is neither used nor in the way.
+    fastify.decorate('redis', Object.create(null) as typeof fastify.redis)
+    await fastify.register(redis, { client, namespace: 'latchkey' })
+    fastify.decorate<RedisClient>('redisClient', client)
+    fastify.addHook('onClose', async () => {
+      if (!options.redisClient) client.disconnect()
+    })
+  },
+  { name: 'redis', dependencies: ['configuration'] }
+)

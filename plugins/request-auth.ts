@@ -1,0 +1,25 @@
+import type { FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { accessTokenClaims } from '../lib/request-auth.ts'
+import type { AccessTokenClaims } from '../schemas/tokens.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Claims of the access token, set by `authenticate`. @throws where that hook has not run */
+    readonly auth: AccessTokenClaims
+  }
+}
+
+/** Decorates requests with `request.auth`, in the host app too. */
+export default fp(
+  async (fastify) => {
+    fastify.decorateRequest('auth', {
+      getter(this: FastifyRequest & { [accessTokenClaims]?: AccessTokenClaims }) {
+        const claims = this[accessTokenClaims]
+        if (!claims) throw new Error('request.auth is read on a route without the authenticate hook')
+        return claims
+      }
+    })
+  },
+  { name: 'request-auth' }
+)

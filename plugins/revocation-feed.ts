@@ -1,0 +1,104 @@
+import fp from 'fastify-plugin'
+import { Cluster } from 'ioredis'
+import type { RedisClient } from '../lua/index.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    revocationFeed: RevocationFeed
+  }
+}
+
+export interface RevocationFeed {
+  /** Whether the session ended within the last lifetime of an access token. Asks no store. */
+  has(sid: string): boolean
+  /** Refuses the access tokens of sessions that Postgres has as ended: here at once, elsewhere by the channel. */
+  publish(sids: readonly string[]): Promise<void>
+  /** Reads from Postgres what the channel may have lost. */
+  reconcile(): Promise<void>
+}
+
+/** ms between two readings of Postgres: the longest that a node can miss a revocation. */
+const reconcileInterval = 2000
+
+/** Seconds by which a revocation may become visible later than its `revoked_at` says. */
+const visibilityLag = 30
+
+/**
+ * Decorates `fastify.revocationFeed`: the ids of sessions that ended lately, in the memory of every node,
+ * loaded from Postgres, fed by a Redis channel and reconciled with Postgres, so that a lost message heals.
+ */
+export default fp(
+  async (fastify) => {
+    const { ACCESS_TOKEN_TTL, REDIS_PREFIX } = fastify.configuration
+    const channel = `${REDIS_PREFIX}revoked`
+    /** id → ms at which every access token of it has expired */
+    const ended = new Map<string, number>()
+    let seenUntil: Date | undefined
+
+    const remember = (sid: string) => ended.set(sid, Date.now() + (ACCESS_TOKEN_TTL + visibilityLag) * 1000)
+
+    const reconcile = async () => {
+      const { rows } = await fastify.pg.query<{ id: string; revoked_at: Date }>({
+        name: 'sessions revoked since',
+        text: `SELECT id, revoked_at FROM sessions
+                WHERE revoked_at > coalesce($1::timestamptz, now() - make_interval(secs => $2))
+                                   - make_interval(secs => $3)`,
+        values: [seenUntil, ACCESS_TOKEN_TTL, visibilityLag]
+      })
+      for (const { id, revoked_at } of rows) {
+        if (!ended.has(id)) remember(id)
+        if (!seenUntil || revoked_at > seenUntil) seenUntil = revoked_at
+      }
+      const now = Date.now()
+      for (const [id, until] of ended) if (until < now) ended.delete(id)
+    }
+
+    const reconcileQuietly = () => {
+      reconcile().catch((error: unknown) => {
+        fastify.log.warn({ err: error }, 'revocations can not be read from Postgres')
+      })
+    }
+
+    const subscriber = subscriberOf(fastify.redisClient)
+    subscriber.on('error', (error: Error) => {
+      fastify.log.debug({ err: error }, 'connection of the revocation feed')
+    })
+    subscriber.on('message', (_channel: string, message: string) => {
+      for (const sid of message.split(',')) remember(sid)
+    })
+    // What was published while the connection was away.
+    subscriber.on('ready', reconcileQuietly)
+
+    await reconcile()
+    await subscriber.subscribe(channel)
+    const timer = setInterval(reconcileQuietly, reconcileInterval)
+    timer.unref()
+    fastify.addHook('onClose', async () => {
+      clearInterval(timer)
+      subscriber.disconnect()
+    })
+
+    fastify.decorate('revocationFeed', {
+      has: (sid) => ended.has(sid),
+      reconcile,
+      async publish(sids) {
+        if (sids.length === 0) return
+        for (const sid of sids) remember(sid)
+        await fastify.redisClient.publish(channel, sids.join(','))
+      }
+    })
+  },
+  { name: 'revocation-feed', dependencies: ['postgres', 'migrations', 'redis'] }
+)
+
+/** A connection that only listens: it waits for Redis as long as it takes, and subscribes again by itself. */
+function subscriberOf(client: RedisClient): RedisClient {
+  if (client instanceof Cluster) return client.duplicate([], { enableOfflineQueue: true })
+  return client.duplicate({
+    enableOfflineQueue: true,
+    enableAutoPipelining: false,
+    maxRetriesPerRequest: null,
+    autoResubscribe: true,
+    connectionName: 'latchkey revocations'
+  })
+}

@@ -1,0 +1,247 @@
+import DataLoader from 'dataloader'
+import fp from 'fastify-plugin'
+import type { PoolClient } from 'pg'
+import type { DeviceType } from '../lib/device-type.ts'
+import { Problem } from '../lib/problem.ts'
+import type { RevokedReason } from '../lib/session.ts'
+import { toUser, type UserRow } from '../lib/user.ts'
+import type { Client } from '../schemas/common.ts'
+import type { User } from '../schemas/tokens.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    sessionRecords: SessionRecords
+  }
+}
+
+/** A session as Postgres knows it, with its user's fresh claims. Times in ms. */
+export interface SessionRecord {
+  id: string
+  client: Client
+  device_id_hash: string | null
+  amr: string[]
+  authenticated_at: number
+  expires_at: number
+  revoked_reason: RevokedReason | null
+  /** The last head that the journal wrote. */
+  gen: number
+  rotated_at: number
+  refresh_expires_at: number
+  idempotency_key_hash: string | null
+  user: User
+  user_disabled: boolean
+}
+
+export interface NewSession {
+  id: string
+  user_id: string
+  client: Client
+  device_id_hash: string | null
+  device_type: DeviceType
+  user_agent: string | null
+  ip: string | null
+  amr: string[]
+  /** ms */
+  rotated_at: number
+  /** ms */
+  refresh_expires_at: number
+  /** ms */
+  expires_at: number
+}
+
+/** A session as its owner sees it in a list. */
+export interface ListedSession {
+  id: string
+  client: Client
+  label: string | null
+  user_agent: string | null
+  ip: string | null
+  created_at: string
+  last_used_at: string
+  expires_at: string
+}
+
+export interface EndedSession {
+  id: string
+  revoked_reason: RevokedReason
+}
+
+export interface SessionRecords {
+  /**
+   * Writes a new session and ends what it replaces: sessions of the same device, and the least recently used
+   * ones over a limit, all the excess. Exact however many sign in at once: they wait for each other at the user.
+   * @param client inside a transaction
+   * @returns the sessions it ended
+   */
+  insert(client: PoolClient, session: NewSession): Promise<EndedSession[]>
+  /** The record of a session, whatever its state. All look-ups of one tick share a query. */
+  find(sid: string): Promise<SessionRecord | undefined>
+  /** The live sessions of a user, the last used first. */
+  list(user_id: string): Promise<ListedSession[]>
+  rename(user_id: string, sid: string, label: string | null): Promise<ListedSession | undefined>
+  /** Ends sessions that are not ended yet, of one user where `user_id` is given. @returns the ids it ended */
+  revoke(sids: readonly string[], reason: RevokedReason, user_id?: string): Promise<string[]>
+  /** Ends every session of a user but one. @returns the ids it ended */
+  revokeAll(user_id: string, reason: RevokedReason, except?: string): Promise<string[]>
+}
+
+const listedColumns = 'id, client, label, user_agent, host(ip) AS ip, created_at, last_used_at, expires_at'
+
+/** Decorates `fastify.sessionRecords`: the table `sessions`. */
+export default fp(
+  async (fastify) => {
+    const { MAX_SESSIONS_PER_USER, SESSIONS_PER_DEVICE_TYPE } = fastify.configuration
+    const byId = new DataLoader<string, SessionRecord | undefined>(
+      async (ids) => {
+        const { rows } = await fastify.pg.query<SessionRow>({
+          name: 'session records by id',
+          text: `SELECT s.id AS sid, s.client, s.device_id_hash, s.amr, s.authenticated_at, s.expires_at,
+                        s.revoked_reason, s.gen, s.rotated_at, s.refresh_expires_at, s.idempotency_key_hash,
+                        u.id, u.email, u.name, u.role, u.email_verified, u.created_at,
+                        u.disabled_at IS NOT NULL AS user_disabled
+                   FROM sessions s JOIN users u ON u.id = s.user_id
+                  WHERE s.id = ANY($1)`,
+          values: [ids]
+        })
+        const found = new Map(rows.map((row) => [row.sid, toRecord(row)]))
+        return ids.map((id) => found.get(id))
+      },
+      { cache: false }
+    )
+
+    fastify.decorate('sessionRecords', {
+      async insert(client, session) {
+        const { rows: users } = await client.query<{ disabled: boolean }>(
+          'SELECT disabled_at IS NOT NULL AS disabled FROM users WHERE id = $1 FOR NO KEY UPDATE',
+          [session.user_id]
+        )
+        if (users[0]?.disabled !== false) throw new Problem('account_disabled', 'This account is disabled.')
+
+        const { rows: ended } = await client.query<EndedSession>({
+          name: 'end replaced sessions',
+          text: `WITH live AS (
+                   SELECT id, device_id_hash = $2 AS same_device, device_type = $3 AS same_type,
+                          row_number() OVER (ORDER BY last_used_at DESC, id DESC) AS place,
+                          row_number() OVER (PARTITION BY device_type ORDER BY last_used_at DESC, id DESC) AS type_place
+                     FROM sessions
+                    WHERE user_id = $1 AND revoked_at IS NULL AND refresh_expires_at > now()
+                 )
+                 UPDATE sessions AS s SET revoked_at = now(),
+                        revoked_reason = CASE WHEN live.same_device THEN 'device_replaced' ELSE 'session_cap' END
+                   FROM live
+                  WHERE s.id = live.id
+                    AND (live.same_device OR live.place >= $4 OR ($5 > 0 AND live.same_type AND live.type_place >= $5))
+              RETURNING s.id, s.revoked_reason`,
+          values: [
+            session.user_id,
+            session.device_id_hash,
+            session.device_type,
+            MAX_SESSIONS_PER_USER,
+            SESSIONS_PER_DEVICE_TYPE
+          ]
+        })
+
+        const at = new Date(session.rotated_at)
+        await client.query({
+          name: 'insert session',
+          text: `INSERT INTO sessions (id, user_id, client, device_id_hash, device_type, user_agent, ip, amr,
+                                       authenticated_at, created_at, last_used_at, expires_at, gen, rotated_at,
+                                       refresh_expires_at)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $9, $10, 1, $9, $11)`,
+          values: [
+            session.id,
+            session.user_id,
+            session.client,
+            session.device_id_hash,
+            session.device_type,
+            session.user_agent,
+            session.ip,
+            session.amr,
+            at,
+            new Date(session.expires_at),
+            new Date(session.refresh_expires_at)
+          ]
+        })
+        return ended
+      },
+
+      find: (sid) => byId.load(sid),
+
+      async list(user_id) {
+        const { rows } = await fastify.pg.query<ListedRow>(
+          `SELECT ${listedColumns} FROM sessions
+            WHERE user_id = $1 AND revoked_at IS NULL AND refresh_expires_at > now()
+            ORDER BY last_used_at DESC, id DESC`,
+          [user_id]
+        )
+        return rows.map(toListed)
+      },
+
+      async rename(user_id, sid, label) {
+        const { rows } = await fastify.pg.query<ListedRow>(
+          `UPDATE sessions SET label = $3
+            WHERE user_id = $1 AND id = $2 AND revoked_at IS NULL AND refresh_expires_at > now()
+        RETURNING ${listedColumns}`,
+          [user_id, sid, label]
+        )
+        return rows[0] && toListed(rows[0])
+      },
+
+      async revoke(sids, reason, user_id) {
+        const { rows } = await fastify.pg.query<{ id: string }>(
+          `UPDATE sessions SET revoked_at = now(), revoked_reason = $2
+            WHERE id = ANY($1) AND ($3::uuid IS NULL OR user_id = $3) AND revoked_at IS NULL
+        RETURNING id`,
+          [sids, reason, user_id ?? null]
+        )
+        return rows.map(({ id }) => id)
+      },
+
+      async revokeAll(user_id, reason, except) {
+        const { rows } = await fastify.pg.query<{ id: string }>(
+          `UPDATE sessions SET revoked_at = now(), revoked_reason = $2
+            WHERE user_id = $1 AND id IS DISTINCT FROM $3::uuid AND revoked_at IS NULL
+        RETURNING id`,
+          [user_id, reason, except ?? null]
+        )
+        return rows.map(({ id }) => id)
+      }
+    })
+  },
+  { name: 'session-records', dependencies: ['postgres', 'migrations'] }
+)
+
+type RecordTimes = Record<'authenticated_at' | 'expires_at' | 'rotated_at' | 'refresh_expires_at', Date>
+type SessionRow = UserRow &
+  RecordTimes &
+  Omit<SessionRecord, 'id' | 'user' | keyof RecordTimes> & { sid: string }
+
+function toRecord(row: SessionRow): SessionRecord {
+  return {
+    id: row.sid,
+    client: row.client,
+    device_id_hash: row.device_id_hash,
+    amr: row.amr,
+    authenticated_at: row.authenticated_at.getTime(),
+    expires_at: row.expires_at.getTime(),
+    revoked_reason: row.revoked_reason,
+    gen: row.gen,
+    rotated_at: row.rotated_at.getTime(),
+    refresh_expires_at: row.refresh_expires_at.getTime(),
+    idempotency_key_hash: row.idempotency_key_hash,
+    user: toUser(row),
+    user_disabled: row.user_disabled
+  }
+}
+
+type ListedRow = Omit<ListedSession, ListedTime> & Record<ListedTime, Date>
+type ListedTime = 'created_at' | 'last_used_at' | 'expires_at'
+
+function toListed(row: ListedRow): ListedSession {
+  return {
+    ...row,
+    created_at: row.created_at.toISOString(),
+    last_used_at: row.last_used_at.toISOString(),
+    expires_at: row.expires_at.toISOString()
+  }
+}

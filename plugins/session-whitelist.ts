@@ -1,0 +1,66 @@
+import fp from 'fastify-plugin'
+import {
+  createSession,
+  markUnanswered,
+  rotateSession,
+  type Rotation,
+  type SessionEntry
+} from '../lua/index.ts'
+import type { Client } from '../schemas/common.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    sessionWhitelist: SessionWhitelist
+  }
+}
+
+/** A refresh token as it was presented. */
+export interface PresentedGeneration {
+  gen: number
+  client: Client
+  device_id_hash: string | null
+  idempotency_key_hash: string | null
+}
+
+export interface SessionWhitelist {
+  /** Writes generation 1. Times in ms by the clock of Redis. */
+  create(
+    sid: string,
+    session: { client: Client; device_id_hash: string | null }
+  ): Promise<Pick<Rotation, 'rotated_at' | 'refresh_expires_at' | 'expires_at'>>
+  /** Decides what a presented generation is worth; see lua/rotate-session.lua. */
+  rotate(sid: string, presented: PresentedGeneration, rebuild?: SessionEntry): Promise<Rotation>
+  /** Lets the parent of a head that was never answered be replayed until the next rotation. */
+  markUnanswered(sid: string, gen: number): Promise<void>
+  /** The head of a session, 0 where there is no entry. */
+  head(sid: string): Promise<number>
+  remove(sids: readonly string[]): Promise<void>
+}
+
+/** Decorates `fastify.sessionWhitelist`: the Redis side of sessions, one key each, `session:{<sid>}`. */
+export default fp(
+  async (fastify) => {
+    const { redisClient: client, configuration } = fastify
+    const key = (sid: string) => `${configuration.REDIS_PREFIX}session:{${sid}}`
+    const idle_ttl = configuration.REFRESH_IDLE_TTL * 1000
+    const absolute_ttl = configuration.REFRESH_ABSOLUTE_TTL * 1000
+    const rules = {
+      overlap: configuration.REFRESH_OVERLAP * 1000,
+      idle_ttl,
+      rate: configuration.REFRESH_RATE,
+      max_rotations: configuration.REFRESH_MAX_ROTATIONS
+    }
+
+    fastify.decorate('sessionWhitelist', {
+      create: (sid, session) => createSession(client, key(sid), { ...session, idle_ttl, absolute_ttl }),
+      rotate: (sid, presented, rebuild) => rotateSession(client, key(sid), presented, rules, rebuild),
+      markUnanswered: (sid, gen) => markUnanswered(client, key(sid), gen),
+      head: async (sid) => Number((await client.hget(key(sid), 'gen')) ?? 0),
+      async remove(sids) {
+        // One key a command: the keys of a user lie in many slots of a Cluster.
+        await Promise.all(sids.map((sid) => client.del(key(sid))))
+      }
+    })
+  },
+  { name: 'session-whitelist', dependencies: ['configuration', 'redis'] }
+)

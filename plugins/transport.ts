@@ -1,0 +1,162 @@
+import cookie, { type CookieSerializeOptions } from '@fastify/cookie'
+import type { FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { randomBytes } from 'node:crypto'
+import { bearerToken } from '../lib/bearer.ts'
+import { Problem } from '../lib/problem.ts'
+import type { IssuedTokens, RequestOrigin, SignIn } from '../lib/session.ts'
+import type { Client } from '../schemas/common.ts'
+import type { TokenAnswer } from '../schemas/tokens.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    cameFrom(): RequestOrigin
+    /** What a login or signup chooses for its session: transport and device. */
+    signIn(): SignIn
+    /** The refresh token of the request and the way it came. */
+    refreshCredential(): RefreshCredential
+    /** The sessions that a request shows tokens of, expired or not, access or refresh: what it may log out. */
+    presentedSessions(): Promise<string[]>
+    /** What names the device: `X-Device-Id`, or the device cookie. */
+    deviceId(): string | null
+  }
+  interface FastifyReply {
+    /** Answers with tokens: the refresh token in the cookie, or in the body of a native session. */
+    sendTokens(issued: IssuedTokens): FastifyReply
+    /** Gives a browser its device cookie, or renews it. */
+    setDeviceCookie(signIn: SignIn): FastifyReply
+    clearRefreshCookie(): FastifyReply
+  }
+}
+
+export interface RefreshCredential {
+  token: string
+  client: Client
+}
+
+// The prefix makes browsers insist on Secure, Path=/ and no Domain (RFC 6265bis §4.1.3.2).
+const refreshCookie = '__Host-refresh_token'
+const deviceCookie = '__Host-device'
+
+/** Browsers keep no cookie for longer (RFC 6265bis §5.5), in seconds. */
+const deviceCookieMaxAge = 400 * 86_400
+
+function cookiesNamed(name: string, header = ''): string[] {
+  return header
+    .split(';')
+    .map((pair) => pair.trim())
+    .filter((pair) => pair.startsWith(`${name}=`))
+}
+
+/**
+ * How refresh tokens travel: decorates requests with what they carry and replies with what they give.
+ * A session stays with the transport that it was made for.
+ */
+export default fp(
+  async (fastify) => {
+    const { COOKIE_SAMESITE: sameSite, COOKIE_PARTITIONED: partitioned } = fastify.configuration
+    const attributes: CookieSerializeOptions = {
+      path: '/',
+      httpOnly: true,
+      secure: true,
+      sameSite,
+      partitioned
+    }
+
+    if (!fastify.hasPlugin('@fastify/cookie')) await fastify.register(cookie)
+
+    fastify.decorateRequest('cameFrom', function (this: FastifyRequest) {
+      return { ip: this.ip, user_agent: this.headers['user-agent']?.slice(0, 500) ?? null }
+    })
+
+    fastify.decorateRequest('signIn', function (this: FastifyRequest) {
+      const client = chosenClient(this)
+      const device_id =
+        this.deviceId() ?? (client === 'browser' ? randomBytes(16).toString('base64url') : null)
+      return { ...this.cameFrom(), client, device_id }
+    })
+
+    fastify.decorateRequest('refreshCredential', function (this: FastifyRequest) {
+      const cookies = cookiesNamed(refreshCookie, this.headers.cookie)
+      if (cookies.length > 1) {
+        throw new Problem(
+          'duplicate_cookie',
+          'The refresh cookie came more than once. It was cleared; log in again.'
+        )
+      }
+      if (cookies.length > 0 && this.headers.authorization !== undefined) {
+        throw new Problem(
+          'multiple_credentials',
+          'Send either the cookie or the Authorization header, not both.'
+        )
+      }
+      const token = this.cookies[refreshCookie]
+      if (token) return { token, client: 'browser' as const }
+      const fromHeader = bearerToken(this.headers.authorization)
+      if (fromHeader) return { token: fromHeader, client: 'native' as const }
+      throw new Problem(
+        'refresh_token_missing',
+        'Send the refresh token in its cookie, or as Authorization: Bearer for a native session.'
+      )
+    })
+
+    fastify.decorateRequest('presentedSessions', async function (this: FastifyRequest) {
+      const fromCookie = this.cookies[refreshCookie] ?? ''
+      const fromHeader = bearerToken(this.headers.authorization) ?? ''
+      const { accessTokens, refreshTokens } = fastify
+      const verified = await Promise.allSettled([
+        refreshTokens.verifyExpired(fromCookie),
+        refreshTokens.verifyExpired(fromHeader),
+        accessTokens.verifyExpired(fromHeader)
+      ])
+      const sids = verified.flatMap((result) => (result.status === 'fulfilled' ? [result.value.sid] : []))
+      return [...new Set(sids)]
+    })
+
+    fastify.decorateRequest('deviceId', function (this: FastifyRequest) {
+      const { 'x-device-id': header } = this.headers
+      if (header === undefined) return this.cookies[deviceCookie] ?? null
+      if (typeof header !== 'string' || !/^[\x21-\x7e]{1,200}$/.test(header)) {
+        throw new Problem('invalid_request', 'X-Device-Id must be 1 to 200 visible ASCII characters.')
+      }
+      return header
+    })
+
+    fastify.decorateReply('sendTokens', function (issued) {
+      const { access_token, expires_in, session_id, user, refresh_token, refresh_expires_in, client } = issued
+      const answer: TokenAnswer = { access_token, token_type: 'Bearer', expires_in, session_id, user }
+      void this.header('cache-control', 'no-store')
+      if (client === 'native') return this.send({ ...answer, refresh_token, refresh_expires_in })
+      void this.setCookie(refreshCookie, refresh_token, { ...attributes, maxAge: refresh_expires_in })
+      return this.send(answer)
+    })
+
+    fastify.decorateReply('setDeviceCookie', function ({ client, device_id }) {
+      if (client === 'native' || device_id === null) return this
+      return this.setCookie(deviceCookie, device_id, { ...attributes, maxAge: deviceCookieMaxAge })
+    })
+
+    fastify.decorateReply('clearRefreshCookie', function () {
+      return this.clearCookie(refreshCookie, attributes)
+    })
+  },
+  { name: 'transport', dependencies: ['configuration', 'access-tokens', 'refresh-tokens'] }
+)
+
+function chosenClient(request: FastifyRequest): Client {
+  const { 'x-client': client = 'browser', origin, cookie } = request.headers
+  if (client === 'browser') return client
+  if (client !== 'native') throw new Problem('invalid_request', 'X-Client must be "browser" or "native".')
+  // A page's script can't leave these headers out, so no XSS can ask for a readable refresh token.
+  const fromBrowser =
+    origin !== undefined ||
+    cookie !== undefined ||
+    Object.keys(request.headers).some((name) => name.startsWith('sec-fetch-'))
+  if (fromBrowser) {
+    throw new Problem(
+      'native_not_allowed',
+      'A request with Origin, Sec-Fetch-* or cookies can not have a native session; leave X-Client out.'
+    )
+  }
+  return client
+}

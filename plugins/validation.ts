@@ -1,0 +1,16 @@
+import { Ajv } from 'ajv'
+import addFormats from 'ajv-formats'
+import fp from 'fastify-plugin'
+
+/**
+ * One strict validator for our routes, whatever the host app has set: no value is coerced, no unknown field
+ * is dropped in silence, every fault is named.
+ */
+export default fp(
+  async (fastify) => {
+    const ajv = new Ajv({ allErrors: true, coerceTypes: false, removeAdditional: false, useDefaults: false })
+    addFormats.default(ajv)
+    fastify.setValidatorCompiler(({ schema }) => ajv.compile(schema))
+  },
+  { name: 'validation' }
+)

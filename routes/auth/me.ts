@@ -1,0 +1,48 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Problem } from '../../lib/problem.ts'
+import { answers } from '../../schemas/answers.ts'
+import { UpdateUserBody } from '../../schemas/auth.ts'
+import { User } from '../../schemas/tokens.ts'
+
+const me: FastifyPluginAsyncTypebox = async (fastify) => {
+  const gone = () => new Problem('session_revoked', 'This account is gone.')
+
+  fastify.get(
+    '/auth/me',
+    {
+      onRequest: fastify.authenticate,
+      schema: {
+        tags: ['user'],
+        summary: 'The user',
+        security: [{ accessToken: [] }],
+        response: answers(200, User)
+      }
+    },
+    async (request, reply) => {
+      const user = await fastify.users.findById(request.auth.sub)
+      if (!user) throw gone()
+      return reply.header('cache-control', 'no-store').send(user)
+    }
+  )
+
+  fastify.patch(
+    '/auth/me',
+    {
+      onRequest: fastify.authenticate,
+      schema: {
+        tags: ['user'],
+        summary: 'Change the name',
+        security: [{ accessToken: [] }],
+        body: UpdateUserBody,
+        response: answers(200, User)
+      }
+    },
+    async (request, reply) => {
+      const user = await fastify.users.rename(request.auth.sub, request.body.name)
+      if (!user) throw gone()
+      return reply.header('cache-control', 'no-store').send(user)
+    }
+  )
+}
+
+export default me

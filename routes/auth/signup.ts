@@ -1,0 +1,33 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { SignupBody } from '../../schemas/auth.ts'
+import { SignInHeaders } from '../../schemas/headers.ts'
+import { answers } from '../../schemas/answers.ts'
+import { TokenAnswer } from '../../schemas/tokens.ts'
+
+const signup: FastifyPluginAsyncTypebox = async (fastify) => {
+  fastify.post(
+    '/auth/signup',
+    {
+      onRequest: fastify.refuseCrossSite,
+      schema: {
+        tags: ['auth'],
+        summary: 'Make an account and log in',
+        headers: SignInHeaders,
+        body: SignupBody,
+        response: answers(201, TokenAnswer)
+      }
+    },
+    async (request, reply) => {
+      const signIn = request.signIn()
+      const { email, password, name = null } = request.body
+      const user = fastify.users.make(email, name)
+      const password_hash = await fastify.passwords.hash(password)
+      const issued = await fastify.sessions.start(user, ['pwd'], signIn, (transaction) =>
+        fastify.users.insert(transaction, user, password_hash)
+      )
+      return reply.code(201).setDeviceCookie(signIn).sendTokens(issued)
+    }
+  )
+}
+
+export default signup

@@ -1,0 +1,158 @@
+import { Type, type Static, type StringOptions } from '@sinclair/typebox'
+
+interface DurationOptions {
+  default: string
+  /** seconds */
+  minimum?: number
+  /** seconds */
+  maximum?: number
+  description: string
+}
+
+/** A duration, written in seconds or with a unit (`10s 15m 7d`), read as seconds by the keyword `duration`. */
+const Duration = ({ minimum = 0, maximum = 31_536_000, ...options }: DurationOptions) =>
+  Type.Unsafe<number>({ type: 'string', duration: { minimum, maximum }, ...options })
+
+/** A list, written with commas. */
+const List = (options: StringOptions & { description: string }) =>
+  Type.Unsafe<string[]>({ type: 'string', list: true, default: '', ...options })
+
+/**
+ * Every name that configures the server. `.env.example` and the table in docs/configuration.md are
+ * generated from this schema.
+ */
+export const Configuration = Type.Object({
+  NODE_ENV: Type.Unsafe<'development' | 'production' | 'test'>({
+    type: 'string',
+    enum: ['development', 'production', 'test'],
+    default: 'development',
+    description: '`production` refuses embedded stores, a missing `SECRET_KEY` and plain-HTTP public URLs'
+  }),
+  HOST: Type.String({
+    default: '127.0.0.1',
+    description: 'Address to listen on; the container image sets `0.0.0.0`'
+  }),
+  PORT: Type.Integer({ default: 3000, minimum: 0, maximum: 65535, description: 'Port to listen on' }),
+  PUBLIC_URL: Type.Optional(
+    Type.String({
+      description:
+        'Where browsers and services reach the server; the issuer of its tokens. Default: `http://localhost:<PORT>`'
+    })
+  ),
+  AUDIENCE: Type.Optional(
+    Type.String({ minLength: 1, description: 'Audience of access tokens. Default: the issuer' })
+  ),
+  DATABASE_URL: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description: 'PostgreSQL 15 or newer. Default: an embedded PostgreSQL in `DATA_DIR`'
+    })
+  ),
+  REDIS_URL: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description:
+        '`redis://` `rediss://` `unix://` `redis-sentinel://h1,h2,h3/name` `redis-cluster://h1,h2,h3`. Default: an embedded Redis in `DATA_DIR`'
+    })
+  ),
+  REDIS_PREFIX: Type.String({
+    default: 'latchkey:',
+    description: 'Prefix of every key and channel in Redis'
+  }),
+  DATA_DIR: Type.String({
+    default: '.data',
+    minLength: 1,
+    description: 'Folder of the embedded stores and their secret'
+  }),
+  EMBEDDED_REDIS: Type.Optional(
+    Type.Unsafe<'server' | 'memory'>({
+      type: 'string',
+      enum: ['server', 'memory'],
+      description:
+        'Kind of the embedded Redis. Default: `server` where `redis-server` or `valkey-server` is installed, else `memory`'
+    })
+  ),
+  SECRET_KEY: List({
+    description:
+      'At least 32 bytes, from which every key of this server is derived; a comma list while rotating, the first signs. Made and kept in `DATA_DIR` when Postgres is embedded'
+  }),
+  ALLOWED_ORIGINS: List({
+    description: 'Origins of browser apps on other sites, exact (`https://app.example.com`), comma list'
+  }),
+  TRUST_PROXY: List({ description: 'Addresses or CIDR ranges of the proxies in front, comma list' }),
+  ACCESS_TOKEN_TTL: Duration({
+    default: '15m',
+    minimum: 1,
+    maximum: 1800,
+    description: 'Life of an access token, at most 30m'
+  }),
+  REFRESH_IDLE_TTL: Duration({
+    default: '7d',
+    minimum: 1,
+    description: 'A session that is not refreshed for so long ends'
+  }),
+  REFRESH_ABSOLUTE_TTL: Duration({
+    default: '30d',
+    minimum: 1,
+    description: 'A session ends so long after its login, always'
+  }),
+  REFRESH_OVERLAP: Duration({
+    default: '10s',
+    maximum: 300,
+    description: 'How long the parent of the newest refresh token is still answered; `0` is strict single use'
+  }),
+  REFRESH_RATE: Type.Integer({
+    default: 30,
+    minimum: 0,
+    description: 'Rotations of one session a minute; `0` is no limit'
+  }),
+  REFRESH_MAX_ROTATIONS: Type.Integer({
+    default: 0,
+    minimum: 0,
+    description: 'Rotations of one session, after which it ends; `0` is no limit'
+  }),
+  REFRESH_STALE_OK: Duration({
+    default: '0',
+    maximum: 3600,
+    description:
+      'While Postgres is down, how long a session may go on that its record was last seen good; `0` is not at all'
+  }),
+  MAX_SESSIONS_PER_USER: Type.Integer({
+    default: 20,
+    minimum: 1,
+    maximum: 1000,
+    description: 'Live sessions of a user; signing in again ends the least recently used'
+  }),
+  SESSIONS_PER_DEVICE_TYPE: Type.Integer({
+    default: 0,
+    minimum: 0,
+    description: 'Live sessions of a user on phones, on tablets and on desktops, each; `0` is no limit'
+  }),
+  STORE_TIMEOUT: Duration({
+    default: '2s',
+    minimum: 0.05,
+    maximum: 60,
+    description: 'Deadline for a store on the request path'
+  }),
+  COOKIE_SAMESITE: Type.Unsafe<'strict' | 'lax' | 'none'>({
+    type: 'string',
+    enum: ['strict', 'lax', 'none'],
+    default: 'strict',
+    description: '`SameSite` of the cookies; `none` needs `ALLOWED_ORIGINS`'
+  }),
+  COOKIE_PARTITIONED: Type.Boolean({
+    default: false,
+    description: '`Partitioned` cookies (CHIPS), for apps in a frame'
+  }),
+  LOG_LEVEL: Type.Unsafe<'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'>({
+    type: 'string',
+    enum: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
+    default: 'info',
+    description: 'How much is logged'
+  })
+})
+
+export type Configuration = Static<typeof Configuration> & { PUBLIC_URL: string; AUDIENCE: string }
+
+/** What may be given: the environment, or an object with the same names; numbers and booleans are taken too. */
+export type ConfigurationInput = { [Name in keyof Configuration]?: string | number | boolean | undefined }

@@ -1,0 +1,100 @@
+import closeWithGrace from 'close-with-grace'
+import Fastify from 'fastify'
+import { loadEnvFile } from 'node:process'
+import {
+  ConfigurationError,
+  latchkey,
+  readConfiguration,
+  serverOptions,
+  type Configuration,
+  type ConfigurationInput
+} from './app.ts'
+import { startEmbeddedStores } from './embedded/index.ts'
+import { secretKeyOf } from './embedded/secret-key.ts'
+
+/** ms that requests in flight have after a signal. */
+const closeDelay = 9000
+
+/** Starts what the environment does not name: embedded Postgres, embedded Redis, a secret key. */
+async function embed(configuration: Configuration) {
+  const { DATABASE_URL, REDIS_URL, DATA_DIR, EMBEDDED_REDIS } = configuration
+  if (DATABASE_URL !== undefined && REDIS_URL !== undefined) return undefined
+  const stores = await startEmbeddedStores({
+    dataDir: DATA_DIR,
+    postgres: DATABASE_URL === undefined,
+    redis: REDIS_URL === undefined,
+    ...(EMBEDDED_REDIS ? { redisKind: EMBEDDED_REDIS } : {})
+  })
+  const input: ConfigurationInput = {
+    ...(stores.databaseUrl ? { DATABASE_URL: stores.databaseUrl } : {}),
+    ...(stores.redisUrl ? { REDIS_URL: stores.redisUrl } : {}),
+    ...(configuration.SECRET_KEY.length === 0 ? { SECRET_KEY: secretKeyOf(DATA_DIR) } : {})
+  }
+  return { ...stores, input }
+}
+
+async function main(): Promise<void> {
+  const configuration = readConfiguration(process.env)
+  const stores = await embed(configuration)
+  const fastify = Fastify(serverOptions(configuration))
+  const close = async () => {
+    await fastify.close()
+    await stores?.close()
+  }
+
+  closeWithGrace({ delay: closeDelay, logger: false }, async ({ signal, err }) => {
+    if (err) fastify.log.fatal({ err }, 'closing after an error that nobody caught')
+    else fastify.log.info({ signal }, 'closing: requests in flight are answered first')
+    await close()
+  })
+
+  try {
+    await fastify.register(latchkey, {
+      ...process.env,
+      ...stores?.input,
+      ...(stores?.redisClient ? { redisClient: stores.redisClient } : {})
+    })
+    await fastify.listen({ host: configuration.HOST, port: configuration.PORT })
+  } catch (error) {
+    await close()
+    throw error
+  }
+  const address = fastify.server.address()
+  const port = typeof address === 'object' && address ? address.port : configuration.PORT
+  if (configuration.NODE_ENV !== 'production') say(banner(configuration, port, stores?.description ?? []))
+}
+
+function banner(configuration: Configuration, port: number, description: string[]): string {
+  const url = configuration.PUBLIC_URL.replace(/:0$/, `:${String(port)}`)
+  return [
+    '',
+    `Latchkey is ready:  ${url}   (API at ${url}/docs, Ctrl-C to stop)`,
+    ...description.map((line) => `  ${line}`),
+    'Try it:',
+    `  curl -c cookies.txt -H 'content-type: application/json' -d '{"email":"ada@example.com","password":"correct horse battery"}' ${url}/auth/signup`,
+    `  curl -c cookies.txt -b cookies.txt -X POST ${url}/auth/refresh`,
+    ''
+  ].join('\n')
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+try {
+  // Names of the environment win over those of the file.
+  loadEnvFile()
+} catch (error) {
+  if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(
+    error instanceof ConfigurationError ? `${error.message}\n` : `Latchkey could not start: ${describe(error)}\n`
+  )
+  process.exitCode = 1
+})
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
