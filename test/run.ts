@@ -1,0 +1,61 @@
+// The test command. `npm test` runs the suite on embedded stores of its own, `npm run test:services` on the
+// servers that DATABASE_URL and REDIS_URL name. What follows `--` goes to tap: npm test -- test/routes
+import { spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startEmbeddedStores } from '../embedded/index.ts'
+
+const [, , ...given] = process.argv
+const onServices = given[0] === '--services'
+const tapArguments = onServices ? given.slice(1) : given
+
+function run(env: NodeJS.ProcessEnv): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('tap', ['run', ...tapArguments], {
+      stdio: 'inherit',
+      env: { ...process.env, ...env }
+    })
+    child.on('error', reject)
+    child.on('exit', (code) => {
+      resolve(code ?? 1)
+    })
+  })
+}
+
+async function onEmbedded(): Promise<number> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'latchkey-test-'))
+  const kind = process.env['EMBEDDED_REDIS']
+  const stores = await startEmbeddedStores({
+    dataDir,
+    postgres: true,
+    redis: true,
+    ...(kind === 'server' || kind === 'memory' ? { redisKind: kind } : {})
+  })
+  try {
+    say(`Testing on embedded stores:\n${stores.description.map((line) => `  ${line}`).join('\n')}`)
+    return await run({
+      DATABASE_URL: stores.databaseUrl,
+      ...(stores.redisUrl ? { REDIS_URL: stores.redisUrl } : { TEST_REDIS: 'memory' })
+    })
+  } finally {
+    await stores.close()
+    await rm(dataDir, { recursive: true, force: true })
+  }
+}
+
+async function onNamedServices(): Promise<number> {
+  const missing = ['DATABASE_URL', 'REDIS_URL'].filter((name) => !process.env[name])
+  if (missing.length > 0) {
+    say(`${missing.join(' and ')} must name the servers to test on, for example:
+  DATABASE_URL=postgres://postgres@127.0.0.1:5432/postgres REDIS_URL=redis://127.0.0.1:6379 npm run test:services`)
+    return 1
+  }
+  return run({})
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+process.exitCode = await (onServices ? onNamedServices() : onEmbedded())
