@@ -9,19 +9,25 @@ import bodies from './plugins/bodies.ts'
 import browserDefence from './plugins/browser-defence.ts'
 import configurationPlugin, { ConfigurationError, readConfiguration } from './plugins/configuration.ts'
 import errors from './plugins/errors.ts'
+import housekeeping from './plugins/housekeeping.ts'
+import metrics from './plugins/metrics.ts'
 import migrations from './plugins/migrations.ts'
 import openapi from './plugins/openapi.ts'
 import passwords from './plugins/passwords.ts'
 import postgres from './plugins/postgres.ts'
+import redisFollowUp from './plugins/redis-follow-up.ts'
 import redis from './plugins/redis.ts'
 import requestAuth from './plugins/request-auth.ts'
 import refreshTokens from './plugins/refresh-tokens.ts'
 import revocationFeed from './plugins/revocation-feed.ts'
 import secretKeys from './plugins/secret-keys.ts'
 import securityHeaders from './plugins/security-headers.ts'
+import securityEvents from './plugins/security-events.ts'
 import sessionJournal from './plugins/session-journal.ts'
+import sessionRefresh from './plugins/session-refresh.ts'
 import sessionRecords from './plugins/session-records.ts'
 import sessionWhitelist from './plugins/session-whitelist.ts'
+import sessionTokens from './plugins/session-tokens.ts'
 import sessions from './plugins/sessions.ts'
 import signingKeys from './plugins/signing-keys.ts'
 import transport from './plugins/transport.ts'
@@ -34,6 +40,7 @@ import refresh from './routes/auth/refresh.ts'
 import sessionRoutes from './routes/auth/sessions.ts'
 import signup from './routes/auth/signup.ts'
 import health from './routes/health.ts'
+import metricsRoute from './routes/metrics.ts'
 import wellKnown from './routes/well-known.ts'
 import type { Configuration, ConfigurationInput } from './schemas/configuration.ts'
 
@@ -77,6 +84,7 @@ const server: FastifyPluginAsync<{
   redisClient?: RedisClient | undefined
 }> = async (fastify, { configuration, redisClient }) => {
   await fastify.register(configurationPlugin, { configuration })
+  await fastify.register(metrics)
   await fastify.register(errors)
   await fastify.register(validation)
   await fastify.register(bodies)
@@ -98,7 +106,12 @@ const server: FastifyPluginAsync<{
   await fastify.register(sessionRecords)
   await fastify.register(sessionJournal)
   await fastify.register(revocationFeed)
+  await fastify.register(sessionTokens)
+  await fastify.register(redisFollowUp)
+  await fastify.register(securityEvents)
   await fastify.register(sessions)
+  await fastify.register(sessionRefresh)
+  await fastify.register(housekeeping)
 
   await fastify.register(browserDefence)
   await fastify.register(transport)
@@ -112,6 +125,7 @@ const server: FastifyPluginAsync<{
   await fastify.register(sessionRoutes)
   await fastify.register(wellKnown)
   await fastify.register(health)
+  await fastify.register(metricsRoute)
 }
 
 /**

@@ -1,8 +1,5 @@
 const secondsIn = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 } as const
 
-/** What `parseDuration` reads: a whole number of seconds, or a whole number with a unit. */
-export const durationPattern = '^\\d{1,9}(ms|s|m|h|d)?$'
-
 /**
  * Reads a duration such as `10s`, `15m`, `7d` or `900` (seconds).
  * @returns seconds, or undefined where the text is no duration

@@ -1,18 +1,52 @@
+export type Store = 'postgres' | 'redis'
+
+/** A store could not answer: 503, try again, nothing was decided. What it was asked may still have happened. */
+export class StoreUnavailable extends Error {
+  readonly store: Store
+
+  constructor(store: Store, cause: unknown) {
+    super(`${store} does not answer`, { cause })
+    this.name = 'StoreUnavailable'
+    this.store = store
+  }
+}
+
+/**
+ * Waits for a store's answer.
+ * @param deadline ms; without it the caller sees to that
+ * @throws StoreUnavailable where the store can't answer or not in time; what else goes wrong as it is
+ */
+export async function ask<Answer>(store: Store, work: Promise<Answer>, deadline?: number): Promise<Answer> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    if (deadline === undefined) return
+    timer = setTimeout(() => {
+      reject(new StoreUnavailable(store, new Error(`no answer within ${String(deadline)} ms`)))
+    }, deadline)
+  })
+  try {
+    return await Promise.race([work, late])
+  } catch (error) {
+    throw isUnavailable(error) ? new StoreUnavailable(store, error) : error
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
 /**
  * Whether an error means that a store could not answer (503, try again) rather than that we asked it
  * something wrong (500). Knows the errors of pg, ioredis and node's sockets.
  */
-export function isStoreUnavailable(error: unknown): boolean {
+function isUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false
-  if (error instanceof AggregateError && error.errors.length > 0)
-    return error.errors.every(isStoreUnavailable)
+  if (error instanceof AggregateError && error.errors.length > 0) return error.errors.every(isUnavailable)
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   return (
     socketErrorCodes.has(code) ||
     postgresUnavailable.test(code) ||
     clientMessages.test(error.message) ||
     redisReplies.test(error.message) ||
-    redisErrorNames.has(error.name)
+    errorNames.has(error.name)
   )
 }
 
@@ -33,4 +67,4 @@ const clientMessages =
 const redisReplies =
   /^(READONLY|LOADING|OOM|NOREPLICAS|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|MASTERDOWN|BUSY|UNKILLABLE|MISCONF|NOAUTH|UNBLOCKED) ?/
 
-const redisErrorNames = new Set(['MaxRetriesPerRequestError', 'ClusterAllFailedError', 'AbortError'])
+const errorNames = new Set(['MaxRetriesPerRequestError', 'ClusterAllFailedError', 'AbortError'])

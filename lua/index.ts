@@ -24,7 +24,7 @@ export type Verdict =
   | 'wrong_transport'
   | 'device_changed'
 
-type RotationReply = [Verdict, string, number, number, number, number, number]
+type RotationReply = [Verdict, string, number, number, number, number, number, string]
 
 /** The whitelist entry of a session, as lua/rotate-session.lua writes it anew. Times in ms. */
 export interface SessionEntry {
@@ -37,6 +37,15 @@ export interface SessionEntry {
   idempotency_key_hash: string | null
 }
 
+/** A refresh token as it was presented, verified, and what came with it. */
+export interface PresentedGeneration {
+  gen: number
+  client: string
+  device_id_hash: string | null
+  idempotency_key_hash: string | null
+  network: string
+}
+
 /** What lua/rotate-session.lua decided. Times in ms by the clock of Redis. */
 export interface Rotation {
   verdict: Verdict
@@ -46,6 +55,8 @@ export interface Rotation {
   refresh_expires_at: number
   expires_at: number
   now: number
+  /** Where the head was made, see lib/network.ts; '' where that is not known. */
+  network: string
 }
 
 const read = (name: string) => readFileSync(new URL(`${name}.lua`, import.meta.url), 'utf8')
@@ -84,38 +95,35 @@ export async function createSession(
 export async function rotateSession(
   client: RedisClient,
   key: string,
-  presented: {
-    gen: number
-    client: string
-    device_id_hash: string | null
-    idempotency_key_hash: string | null
-  },
+  presented: PresentedGeneration,
   rules: { overlap: number; idle_ttl: number; rate: number; max_rotations: number },
   rebuild?: SessionEntry
 ): Promise<Rotation> {
-  const [verdict, kind, gen, rotated_at, refresh_expires_at, expires_at, now] = await client.rotateSession(
-    key,
-    presented.gen,
-    presented.client,
-    presented.device_id_hash ?? '',
-    presented.idempotency_key_hash ?? '',
-    rules.overlap,
-    rules.idle_ttl,
-    rules.rate,
-    rules.max_rotations,
-    ...(rebuild
-      ? [
-          rebuild.gen,
-          rebuild.client,
-          rebuild.device_id_hash ?? '',
-          rebuild.rotated_at,
-          rebuild.refresh_expires_at,
-          rebuild.expires_at,
-          rebuild.idempotency_key_hash ?? ''
-        ]
-      : [])
-  )
-  return { verdict, kind, gen, rotated_at, refresh_expires_at, expires_at, now }
+  const [verdict, kind, gen, rotated_at, refresh_expires_at, expires_at, now, network] =
+    await client.rotateSession(
+      key,
+      presented.gen,
+      presented.client,
+      presented.device_id_hash ?? '',
+      presented.idempotency_key_hash ?? '',
+      rules.overlap,
+      rules.idle_ttl,
+      rules.rate,
+      rules.max_rotations,
+      presented.network,
+      ...(rebuild
+        ? [
+            rebuild.gen,
+            rebuild.client,
+            rebuild.device_id_hash ?? '',
+            rebuild.rotated_at,
+            rebuild.refresh_expires_at,
+            rebuild.expires_at,
+            rebuild.idempotency_key_hash ?? ''
+          ]
+        : [])
+    )
+  return { verdict, kind, gen, rotated_at, refresh_expires_at, expires_at, now, network }
 }
 
 /** lua/mark-unanswered.lua. */

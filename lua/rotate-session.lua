@@ -10,10 +10,11 @@
 -- ARGV[6]   idle time to live, ms
 -- ARGV[7]   rotations a minute, 0 = no limit
 -- ARGV[8]   rotations a session, 0 = no limit
--- ARGV[9…15] only where Postgres vouches for a session whose key is gone, the entry to write anew:
+-- ARGV[9]   network that the request comes from, or ''; kept with the head that it makes
+-- ARGV[10…16] only where Postgres vouches for a session whose key is gone, the entry to write anew:
 --           gen, client, device_id_hash, rotated_at, refresh_expires_at, expires_at, idempotency_key_hash
 --
--- Returns { verdict, kind, gen, rotated_at, refresh_expires_at, expires_at, now }; times in ms by this
+-- Returns { verdict, kind, gen, rotated_at, refresh_expires_at, expires_at, now, network of the head }; times in ms by this
 -- server's clock. For a verdict other than rotated and replayed the numbers say what the entry held, or 0.
 --   rotated          kind head | roll_forward | rebuilt   gen is the new head
 --   replayed         kind overlap | idempotency_key | unanswered   nothing changed, gen is the head
@@ -31,15 +32,15 @@ local gen = tonumber(ARGV[1])
 local idempotency_key_hash = ARGV[4]
 
 local entry = redis.call('HMGET', KEYS[1], 'gen', 'client', 'device_id_hash', 'rotated_at', 'refresh_expires_at',
-  'expires_at', 'idempotency_key_hash', 'unanswered', 'ended', 'window_started_at', 'window_rotations')
+  'expires_at', 'idempotency_key_hash', 'unanswered', 'ended', 'window_started_at', 'window_rotations', 'network')
 
 local rebuilt = false
 if not entry[1] then
-  if not ARGV[9] then
-    return { 'absent', '', 0, 0, 0, 0, now }
+  if not ARGV[10] then
+    return { 'absent', '', 0, 0, 0, 0, now, '' }
   end
   rebuilt = true
-  entry = { ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13], ARGV[14], ARGV[15] }
+  entry = { ARGV[10], ARGV[11], ARGV[12], ARGV[13], ARGV[14], ARGV[15], ARGV[16] }
 end
 
 local head = tonumber(entry[1])
@@ -48,7 +49,7 @@ local refresh_expires_at = tonumber(entry[5])
 local expires_at = tonumber(entry[6])
 
 local function answer(verdict, kind)
-  return { verdict, kind or '', head, rotated_at, refresh_expires_at, expires_at, now }
+  return { verdict, kind or '', head, rotated_at, refresh_expires_at, expires_at, now, entry[12] or '' }
 end
 
 -- Writes fields, and before them the rest of an entry that is being written anew.
@@ -128,7 +129,7 @@ head = gen + 1
 rotated_at = now
 refresh_expires_at = math.min(now + tonumber(ARGV[6]), expires_at)
 write('gen', head, 'rotated_at', rotated_at, 'refresh_expires_at', refresh_expires_at,
-  'idempotency_key_hash', idempotency_key_hash,
+  'idempotency_key_hash', idempotency_key_hash, 'network', ARGV[9],
   'window_started_at', window_started_at, 'window_rotations', window_rotations + 1)
 if entry[8] then
   redis.call('HDEL', KEYS[1], 'unanswered')

@@ -59,7 +59,7 @@ export default fp(
     fastify.decorate('authenticateStrictly', async (request) => {
       await authenticate(request)
       const record = await fastify.sessionRecords.find(request.auth.sid)
-      if (!record || record.revoked_reason !== null || record.user_disabled) throw sessionRevoked()
+      if (record?.revoked_reason !== null || record.user_disabled) throw sessionRevoked()
     })
   },
   {

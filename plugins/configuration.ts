@@ -1,7 +1,7 @@
 import type { Ajv } from 'ajv'
 import { envSchema } from 'env-schema'
 import fp from 'fastify-plugin'
-import { durationPattern, parseDuration } from '../lib/duration.ts'
+import { parseDuration } from '../lib/duration.ts'
 import { Configuration, type ConfigurationInput } from '../schemas/configuration.ts'
 
 declare module 'fastify' {

@@ -1,7 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { problems, Problem, type InvalidField } from '../lib/problem.ts'
-import { isStoreUnavailable } from '../lib/store-error.ts'
+import { StoreUnavailable } from '../lib/store-error.ts'
 
 /** Seconds after which a client may try again where no better figure is known. */
 const retryAfter = 1
@@ -23,7 +23,7 @@ function fromValidation(error: FastifyError): Problem {
 /** Turns whatever was thrown into a problem; nothing internal of it stays but the cause, for the log. */
 function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error
-  if (isStoreUnavailable(error)) {
+  if (error instanceof StoreUnavailable) {
     return new Problem('temporarily_unavailable', 'A store does not answer. Nothing was lost; try again.', {
       retryAfter,
       cause: error
@@ -64,6 +64,8 @@ export default fp(
   async (fastify) => {
     const answer = (problem: Problem, request: FastifyRequest, reply: FastifyReply) => {
       const { code, statusCode, action, errors } = problem
+      if (problem.cause instanceof StoreUnavailable)
+        fastify.metrics.storeErrors.inc({ store: problem.cause.store })
       if (statusCode >= 500) request.log.error({ err: problem, code }, 'request failed')
       else request.log.debug({ code, detail: problem.message }, 'request refused')
 
@@ -93,5 +95,5 @@ export default fp(
       )
     )
   },
-  { name: 'errors', dependencies: ['configuration'] }
+  { name: 'errors', dependencies: ['configuration', 'metrics'] }
 )

@@ -1,5 +1,6 @@
 import postgres from '@fastify/postgres'
 import fp from 'fastify-plugin'
+import { ask } from '../lib/store-error.ts'
 
 /**
  * Decorates `fastify.pg`: a pool whose every query has a deadline, so that no request hangs on it.
@@ -18,6 +19,15 @@ export default fp(
       statement_timeout: deadline,
       application_name: 'latchkey',
       keepAlive: true
+    })
+    // One deadline for getting a connection and an answer, whichever of the two is slow.
+    const { query, transact } = fastify.pg as Record<
+      'query' | 'transact',
+      (...args: unknown[]) => Promise<unknown>
+    >
+    Object.assign(fastify.pg, {
+      query: (...args: unknown[]) => ask('postgres', query(...args), deadline),
+      transact: (...args: unknown[]) => ask('postgres', transact(...args))
     })
     fastify.pg.pool.on('error', (error) => {
       fastify.log.warn({ err: error }, 'an idle connection to Postgres broke')

@@ -11,10 +11,10 @@ declare module 'fastify' {
 export interface RevocationFeed {
   /** Whether the session ended within the last lifetime of an access token. Asks no store. */
   has(sid: string): boolean
-  /** Refuses the access tokens of sessions that Postgres has as ended: here at once, elsewhere by the channel. */
+  /** Refuses the access tokens of sessions that Postgres has as ended, on this node. */
+  remember(sids: readonly string[]): void
+  /** Tells the other nodes. */
   publish(sids: readonly string[]): Promise<void>
-  /** Reads from Postgres what the channel may have lost. */
-  reconcile(): Promise<void>
 }
 
 /** ms between two readings of Postgres: the longest that a node can miss a revocation. */
@@ -34,8 +34,13 @@ export default fp(
     /** id → ms at which every access token of it has expired */
     const ended = new Map<string, number>()
     let seenUntil: Date | undefined
+    let reconciledAt = Date.now()
 
-    const remember = (sid: string) => ended.set(sid, Date.now() + (ACCESS_TOKEN_TTL + visibilityLag) * 1000)
+    const learn = (sids: readonly string[], learned_from: 'self' | 'channel' | 'record') => {
+      const unknown = sids.filter((sid) => !ended.has(sid))
+      fastify.metrics.revocations.inc({ learned_from }, unknown.length)
+      for (const sid of unknown) ended.set(sid, Date.now() + (ACCESS_TOKEN_TTL + visibilityLag) * 1000)
+    }
 
     const reconcile = async () => {
       const { rows } = await fastify.pg.query<{ id: string; revoked_at: Date }>({
@@ -45,18 +50,22 @@ export default fp(
                                    - make_interval(secs => $3)`,
         values: [seenUntil, ACCESS_TOKEN_TTL, visibilityLag]
       })
-      for (const { id, revoked_at } of rows) {
-        if (!ended.has(id)) remember(id)
-        if (!seenUntil || revoked_at > seenUntil) seenUntil = revoked_at
-      }
-      const now = Date.now()
-      for (const [id, until] of ended) if (until < now) ended.delete(id)
+      learn(
+        rows.map(({ id }) => id),
+        'record'
+      )
+      for (const { revoked_at } of rows) if (!seenUntil || revoked_at > seenUntil) seenUntil = revoked_at
+      reconciledAt = Date.now()
+      for (const [id, until] of ended) if (until < reconciledAt) ended.delete(id)
     }
 
+    let reconciling: Promise<void> | undefined
     const reconcileQuietly = () => {
-      reconcile().catch((error: unknown) => {
-        fastify.log.warn({ err: error }, 'revocations can not be read from Postgres')
-      })
+      reconciling ??= reconcile()
+        .catch((error: unknown) => {
+          fastify.log.warn({ err: error }, 'revocations can not be read from Postgres')
+        })
+        .finally(() => (reconciling = undefined))
     }
 
     const subscriber = subscriberOf(fastify.redisClient)
@@ -64,7 +73,7 @@ export default fp(
       fastify.log.debug({ err: error }, 'connection of the revocation feed')
     })
     subscriber.on('message', (_channel: string, message: string) => {
-      for (const sid of message.split(',')) remember(sid)
+      learn(message.split(','), 'channel')
     })
     // What was published while the connection was away.
     subscriber.on('ready', reconcileQuietly)
@@ -76,19 +85,27 @@ export default fp(
     fastify.addHook('onClose', async () => {
       clearInterval(timer)
       subscriber.disconnect()
+      await reconciling
     })
+
+    fastify.metrics.gauge('latchkey_revocations_remembered', 'Ended sessions in memory', () => ended.size)
+    fastify.metrics.gauge(
+      'latchkey_revocation_lag_seconds',
+      'Time since the revocations were last reconciled with Postgres: the longest that one can be missed',
+      () => (Date.now() - reconciledAt) / 1000
+    )
 
     fastify.decorate('revocationFeed', {
       has: (sid) => ended.has(sid),
-      reconcile,
+      remember: (sids) => {
+        learn(sids, 'self')
+      },
       async publish(sids) {
-        if (sids.length === 0) return
-        for (const sid of sids) remember(sid)
-        await fastify.redisClient.publish(channel, sids.join(','))
+        if (sids.length > 0) await fastify.redisClient.publish(channel, sids.join(','))
       }
     })
   },
-  { name: 'revocation-feed', dependencies: ['postgres', 'migrations', 'redis'] }
+  { name: 'revocation-feed', dependencies: ['postgres', 'migrations', 'redis', 'metrics'] }
 )
 
 /** A connection that only listens: it waits for Redis as long as it takes, and subscribes again by itself. */

@@ -1,4 +1,5 @@
 import fp from 'fastify-plugin'
+import { createWriteBehind } from '../lib/write-behind.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -20,24 +21,17 @@ export interface SessionJournal {
   note(entry: JournalEntry): void
   /** Writes what was noted. Never throws: what Postgres does not take is kept for the next time. */
   flush(): Promise<void>
-  /** Sessions whose last rotation is not written yet, and how old the oldest is (ms). */
-  lag(): { entries: number; age: number }
 }
 
-const flushInterval = 1000
-
-/** Sessions kept in memory while Postgres is away; beyond it the oldest rotations are forgotten. */
+/** Sessions kept in memory while Postgres is away. */
 const limit = 100_000
 
 /** Decorates `fastify.sessionJournal`: generation and last use of sessions, written behind to Postgres. */
 export default fp(
   async (fastify) => {
-    const noted = new Map<string, JournalEntry>()
-    let flushing: Promise<void> | undefined
-    let failing = false
-    let dropped = 0
-
-    const write = async (entries: JournalEntry[]) => {
+    const write = async (entries: readonly JournalEntry[]) => {
+      // In the order of the ids, so that nodes that write the same rows do not wait for each other in a ring.
+      const sorted = entries.toSorted((one, other) => (one.sid < other.sid ? -1 : 1))
       await fastify.pg.query({
         name: 'journal sessions',
         // Never backwards: another node may have written a later generation already.
@@ -48,66 +42,50 @@ export default fp(
                       AS j (id, gen, rotated_at, refresh_expires_at, idempotency_key_hash)
                 WHERE s.id = j.id AND s.gen < j.gen`,
         values: [
-          entries.map(({ sid }) => sid),
-          entries.map(({ gen }) => gen),
-          entries.map(({ rotated_at }) => new Date(rotated_at)),
-          entries.map(({ refresh_expires_at }) => new Date(refresh_expires_at)),
-          entries.map(({ idempotency_key_hash }) => idempotency_key_hash)
+          sorted.map(({ sid }) => sid),
+          sorted.map(({ gen }) => gen),
+          sorted.map(({ rotated_at }) => new Date(rotated_at)),
+          sorted.map(({ refresh_expires_at }) => new Date(refresh_expires_at)),
+          sorted.map(({ idempotency_key_hash }) => idempotency_key_hash)
         ]
       })
     }
 
-    const note = (entry: JournalEntry) => {
-      const known = noted.get(entry.sid)
-      if (known && known.gen >= entry.gen) return
-      noted.set(entry.sid, entry)
-      if (noted.size > limit) {
-        const [oldest] = noted.keys()
-        if (oldest !== undefined) noted.delete(oldest)
-        dropped += 1
+    const journal = createWriteBehind<JournalEntry>({
+      limit,
+      write,
+      supersedes: (entry, known) => entry.gen > known.gen,
+      onChange({ error, ...state }) {
+        fastify.log.warn({ err: error, ...state }, 'journal of sessions to Postgres')
       }
-    }
-
-    const flushOnce = async () => {
-      // In the order of the ids, so that two nodes that write the same rows do not wait for each other in a ring.
-      const entries = [...noted.values()].sort((one, other) => (one.sid < other.sid ? -1 : 1))
-      if (entries.length === 0) return
-      noted.clear()
-      try {
-        await write(entries)
-        if (failing)
-          fastify.log.info({ written: entries.length, dropped }, 'journal of sessions written again')
-        failing = false
-        dropped = 0
-      } catch (error) {
-        for (const entry of entries) note(entry)
-        if (!failing)
-          fastify.log.warn({ err: error, kept: noted.size }, 'journal of sessions can not be written')
-        failing = true
-      }
-    }
-
-    const flush = async () => {
-      await flushing
-      flushing = flushOnce()
-      await flushing
-    }
-
-    const timer = setInterval(() => void flush(), flushInterval)
-    timer.unref()
-    fastify.addHook('onClose', async () => {
-      clearInterval(timer)
-      await flush()
     })
+    fastify.addHook('onClose', () => journal.close())
+
+    fastify.metrics.gauge(
+      'latchkey_journal_sessions',
+      'Sessions whose last rotation is not in Postgres yet',
+      () => journal.size
+    )
+    fastify.metrics.gauge(
+      'latchkey_journal_lag_seconds',
+      'Age of the oldest rotation that is not in Postgres yet',
+      () => {
+        const oldest = journal.oldest()
+        return oldest ? Math.max(0, Date.now() - oldest.rotated_at) / 1000 : 0
+      }
+    )
+    fastify.metrics.gauge(
+      'latchkey_journal_dropped',
+      'Rotations that Postgres never heard of, because it was away for long',
+      () => journal.dropped
+    )
 
     fastify.decorate('sessionJournal', {
-      note,
-      flush,
-      lag() {
-        const [oldest] = noted.values()
-        return { entries: noted.size, age: oldest ? Math.max(0, Date.now() - oldest.rotated_at) : 0 }
-      }
+      note(entry) {
+        journal.note(entry.sid, entry)
+      },
+      flush: journal.flush
     })
   },
-  { name: 'session-journal', dependencies: ['postgres', 'migrations'] }
+  { name: 'session-journal', dependencies: ['postgres', 'migrations', 'metrics'] }
 )

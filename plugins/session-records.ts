@@ -63,6 +63,7 @@ export interface ListedSession {
 
 export interface EndedSession {
   id: string
+  user_id: string
   revoked_reason: RevokedReason
 }
 
@@ -79,10 +80,10 @@ export interface SessionRecords {
   /** The live sessions of a user, the last used first. */
   list(user_id: string): Promise<ListedSession[]>
   rename(user_id: string, sid: string, label: string | null): Promise<ListedSession | undefined>
-  /** Ends sessions that are not ended yet, of one user where `user_id` is given. @returns the ids it ended */
-  revoke(sids: readonly string[], reason: RevokedReason, user_id?: string): Promise<string[]>
-  /** Ends every session of a user but one. @returns the ids it ended */
-  revokeAll(user_id: string, reason: RevokedReason, except?: string): Promise<string[]>
+  /** Ends sessions that are not ended yet, of one user where `user_id` is given. @returns those it ended */
+  revoke(sids: readonly string[], reason: RevokedReason, user_id?: string): Promise<EndedSession[]>
+  /** Ends every session of a user but one. @returns those it ended */
+  revokeAll(user_id: string, reason: RevokedReason, except?: string): Promise<EndedSession[]>
 }
 
 const listedColumns = 'id, client, label, user_agent, host(ip) AS ip, created_at, last_used_at, expires_at'
@@ -131,7 +132,7 @@ export default fp(
                    FROM live
                   WHERE s.id = live.id
                     AND (live.same_device OR live.place >= $4 OR ($5 > 0 AND live.same_type AND live.type_place >= $5))
-              RETURNING s.id, s.revoked_reason`,
+              RETURNING s.id, s.user_id, s.revoked_reason`,
           values: [
             session.user_id,
             session.device_id_hash,
@@ -188,23 +189,23 @@ export default fp(
       },
 
       async revoke(sids, reason, user_id) {
-        const { rows } = await fastify.pg.query<{ id: string }>(
+        const { rows } = await fastify.pg.query<EndedSession>(
           `UPDATE sessions SET revoked_at = now(), revoked_reason = $2
             WHERE id = ANY($1) AND ($3::uuid IS NULL OR user_id = $3) AND revoked_at IS NULL
-        RETURNING id`,
+        RETURNING id, user_id, revoked_reason`,
           [sids, reason, user_id ?? null]
         )
-        return rows.map(({ id }) => id)
+        return rows
       },
 
       async revokeAll(user_id, reason, except) {
-        const { rows } = await fastify.pg.query<{ id: string }>(
+        const { rows } = await fastify.pg.query<EndedSession>(
           `UPDATE sessions SET revoked_at = now(), revoked_reason = $2
             WHERE user_id = $1 AND id IS DISTINCT FROM $3::uuid AND revoked_at IS NULL
-        RETURNING id`,
+        RETURNING id, user_id, revoked_reason`,
           [user_id, reason, except ?? null]
         )
-        return rows.map(({ id }) => id)
+        return rows
       }
     })
   },

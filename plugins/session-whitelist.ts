@@ -1,8 +1,10 @@
 import fp from 'fastify-plugin'
+import { ask } from '../lib/store-error.ts'
 import {
   createSession,
   markUnanswered,
   rotateSession,
+  type PresentedGeneration,
   type Rotation,
   type SessionEntry
 } from '../lua/index.ts'
@@ -12,14 +14,6 @@ declare module 'fastify' {
   interface FastifyInstance {
     sessionWhitelist: SessionWhitelist
   }
-}
-
-/** A refresh token as it was presented. */
-export interface PresentedGeneration {
-  gen: number
-  client: Client
-  device_id_hash: string | null
-  idempotency_key_hash: string | null
 }
 
 export interface SessionWhitelist {
@@ -51,14 +45,18 @@ export default fp(
       max_rotations: configuration.REFRESH_MAX_ROTATIONS
     }
 
+    const deadline = configuration.STORE_TIMEOUT * 1000
+    const asked = <Answer>(work: Promise<Answer>) => ask('redis', work, deadline)
+
     fastify.decorate('sessionWhitelist', {
-      create: (sid, session) => createSession(client, key(sid), { ...session, idle_ttl, absolute_ttl }),
-      rotate: (sid, presented, rebuild) => rotateSession(client, key(sid), presented, rules, rebuild),
-      markUnanswered: (sid, gen) => markUnanswered(client, key(sid), gen),
-      head: async (sid) => Number((await client.hget(key(sid), 'gen')) ?? 0),
+      create: (sid, session) =>
+        asked(createSession(client, key(sid), { ...session, idle_ttl, absolute_ttl })),
+      rotate: (sid, presented, rebuild) => asked(rotateSession(client, key(sid), presented, rules, rebuild)),
+      markUnanswered: (sid, gen) => asked(markUnanswered(client, key(sid), gen)),
+      head: async (sid) => Number((await asked(client.hget(key(sid), 'gen'))) ?? 0),
       async remove(sids) {
         // One key a command: the keys of a user lie in many slots of a Cluster.
-        await Promise.all(sids.map((sid) => client.del(key(sid))))
+        await asked(Promise.all(sids.map((sid) => client.del(key(sid)))))
       }
     })
   },

@@ -4,7 +4,6 @@ import {
   compactDecrypt,
   exportJWK,
   generateKeyPair,
-  importJWK,
   type JWK
 } from 'jose'
 import { createPrivateKey, createPublicKey } from 'node:crypto'

@@ -134,6 +134,11 @@ export const Configuration = Type.Object({
     maximum: 60,
     description: 'Deadline for a store on the request path'
   }),
+  SECURITY_EVENT_RETENTION: Duration({
+    default: '90d',
+    minimum: 3600,
+    description: 'How long security events are kept'
+  }),
   COOKIE_SAMESITE: Type.Unsafe<'strict' | 'lax' | 'none'>({
     type: 'string',
     enum: ['strict', 'lax', 'none'],

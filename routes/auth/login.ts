@@ -27,6 +27,11 @@ const login: FastifyPluginAsyncTypebox = async (fastify) => {
       // OWASP ASVS 5.0 V6.3.8: an unknown user takes as long and is answered the same as a wrong password.
       const proved = await fastify.passwords.verify(account?.password_hash, password)
       if (!account || !proved) {
+        fastify.securityEvents.record({
+          ...request.cameFrom(),
+          type: 'login_failed',
+          user_id: account?.user.id ?? null
+        })
         throw new Problem('invalid_credentials', 'There is no account with this email address and password.')
       }
       if (account.disabled_at) throw new Problem('account_disabled', 'This account is disabled.')

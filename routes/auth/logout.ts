@@ -17,7 +17,7 @@ const logout: FastifyPluginAsyncTypebox = async (fastify) => {
     async (request, reply) => {
       const sids = await request.presentedSessions()
       // 2xx only when Postgres has it; else 503, and the cookie stays for the next try.
-      if (sids.length > 0) await fastify.sessions.revoke(sids, 'logout')
+      if (sids.length > 0) await fastify.sessions.revoke(sids, 'logout', request.cameFrom())
       return reply.clearRefreshCookie().code(204).send(null)
     }
   )
@@ -34,7 +34,7 @@ const logout: FastifyPluginAsyncTypebox = async (fastify) => {
       }
     },
     async (request, reply) => {
-      await fastify.sessions.revokeAll(request.auth.sub, 'logout_all')
+      await fastify.sessions.revokeAll(request.auth.sub, 'logout_all', request.cameFrom())
       return reply.clearRefreshCookie().code(204).send(null)
     }
   )

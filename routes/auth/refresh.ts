@@ -33,7 +33,7 @@ const refresh: FastifyPluginAsyncTypebox = async (fastify) => {
           }
         )
       })
-      const issued = await fastify.sessions.refresh({
+      const issued = await fastify.refreshSession({
         ...request.cameFrom(),
         claims,
         client,

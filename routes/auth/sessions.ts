@@ -52,7 +52,12 @@ const sessions: FastifyPluginAsyncTypebox = async (fastify) => {
     },
     async (request, reply) => {
       const { sub } = request.auth
-      const ended = await fastify.sessions.revoke([request.params.id], 'ended_by_user', sub)
+      const ended = await fastify.sessions.revoke(
+        [request.params.id],
+        'ended_by_user',
+        request.cameFrom(),
+        sub
+      )
       if (ended.length === 0) throw notFound()
       return reply.code(204).send(null)
     }
@@ -63,7 +68,7 @@ const sessions: FastifyPluginAsyncTypebox = async (fastify) => {
     { schema: { ...common, summary: 'End all other sessions', response: answers(204, Nothing) } },
     async (request, reply) => {
       const { sub, sid } = request.auth
-      await fastify.sessions.revokeAll(sub, 'ended_by_user', sid)
+      await fastify.sessions.revokeAll(sub, 'ended_by_user', request.cameFrom(), sid)
       return reply.code(204).send(null)
     }
   )

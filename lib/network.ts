@@ -1,0 +1,13 @@
+import ipaddr from 'ipaddr.js'
+
+/**
+ * The network that an address belongs to, as far as one can tell from outside: a /24 of IPv4, a /48 of IPv6.
+ * @returns its first address, or '' where there is no address
+ */
+export function networkOf(ip: string | null): string {
+  if (ip === null || !ipaddr.isValid(ip)) return ''
+  const address = ipaddr.process(ip)
+  return address.kind() === 'ipv4'
+    ? ipaddr.IPv4.networkAddressFromCIDR(`${address.toString()}/24`).toString()
+    : ipaddr.IPv6.networkAddressFromCIDR(`${address.toString()}/48`).toString()
+}

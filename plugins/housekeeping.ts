@@ -1,0 +1,90 @@
+import fp from 'fastify-plugin'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    housekeeping: Housekeeping
+  }
+}
+
+export interface Housekeeping {
+  /**
+   * Removes what is over, in small batches, unless another node is at it.
+   * @returns how many rows went
+   */
+  run(): Promise<number>
+}
+
+/** ms from one round to the next. */
+const interval = 60_000
+
+/** Rows that one transaction removes: short enough to be in nobody's way. */
+const batch = 1000
+
+/**
+ * Days for which a session that is over can still be told apart from one that never was. A row that is gone
+ * is refused like a revoked one.
+ */
+const sessionRetention = 7
+
+/** Decorates `fastify.housekeeping`: removes expired and ended sessions and old security events. */
+export default fp(
+  async (fastify) => {
+    let closing = false
+
+    const removals = [
+      {
+        text: `DELETE FROM sessions WHERE id IN (
+                 SELECT id FROM sessions
+                  WHERE refresh_expires_at < now() - make_interval(days => $1)
+                     OR revoked_at < now() - make_interval(days => $1)
+                  LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+        values: [sessionRetention, batch]
+      },
+      {
+        text: `DELETE FROM security_events WHERE id IN (
+                 SELECT id FROM security_events WHERE created_at < now() - make_interval(secs => $1) LIMIT $2)`,
+        values: [fastify.configuration.SECURITY_EVENT_RETENTION, batch]
+      }
+    ]
+
+    const removeBatch = (query: { text: string; values: number[] }) =>
+      fastify.pg.transact(async (client) => {
+        // One node at a time; the lock goes with the transaction, also when the node dies.
+        const { rows } = await client.query<{ locked: boolean }>(
+          "SELECT pg_try_advisory_xact_lock(hashtext('latchkey housekeeping')) AS locked"
+        )
+        if (!rows[0]?.locked) return 0
+        const { rowCount } = await client.query(query)
+        return rowCount ?? 0
+      })
+
+    const run = async () => {
+      let removed = 0
+      for (const removal of removals) {
+        let last = batch
+        while (last === batch && !closing) {
+          last = await removeBatch(removal)
+          removed += last
+        }
+      }
+      if (removed > 0) fastify.log.info({ removed }, 'housekeeping')
+      return removed
+    }
+
+    let running: Promise<unknown> = Promise.resolve()
+    const timer = setInterval(() => {
+      running = run().catch((error: unknown) => {
+        fastify.log.warn({ err: error }, 'housekeeping is put off')
+      })
+    }, interval)
+    timer.unref()
+    fastify.addHook('onClose', async () => {
+      closing = true
+      clearInterval(timer)
+      await running
+    })
+
+    fastify.decorate('housekeeping', { run })
+  },
+  { name: 'housekeeping', dependencies: ['postgres', 'migrations'] }
+)

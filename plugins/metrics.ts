@@ -1,0 +1,85 @@
+import fp from 'fastify-plugin'
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    metrics: Metrics
+  }
+}
+
+export interface Metrics {
+  registry: Registry
+  /** Refreshes by verdict; of rotated and replayed also by kind: overlap, idempotency_key, roll_forward, … */
+  refreshes: Counter<'verdict' | 'kind'>
+  /** Requests that a store could not answer. */
+  storeErrors: Counter<'store'>
+  /** How nodes learned of ended sessions: themselves, by the channel, or late, from the record. */
+  revocations: Counter<'learned_from'>
+  securityEvents: Counter<'type'>
+  /** A figure that is read when it is asked for. */
+  gauge(name: string, help: string, read: () => number): void
+}
+
+/** Decorates `fastify.metrics`: counters of this instance, published by routes/metrics.ts. */
+export default fp(
+  async (fastify) => {
+    const registry = new Registry()
+    const registers = [registry]
+    collectDefaultMetrics({ register: registry })
+
+    const latency = new Histogram({
+      name: 'latchkey_request_duration_seconds',
+      help: 'Time to answer, by route and status',
+      labelNames: ['method', 'route', 'status'],
+      buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5],
+      registers
+    })
+    fastify.addHook('onResponse', (request, reply, done) => {
+      const { method, url = 'none' } = request.routeOptions
+      latency.observe(
+        { method: String(method), route: url, status: reply.statusCode },
+        reply.elapsedTime / 1000
+      )
+      done()
+    })
+
+    fastify.decorate('metrics', {
+      registry,
+      refreshes: new Counter({
+        name: 'latchkey_refreshes_total',
+        help: 'Refreshes by verdict and kind',
+        labelNames: ['verdict', 'kind'],
+        registers
+      }),
+      storeErrors: new Counter({
+        name: 'latchkey_store_errors_total',
+        help: 'Requests that a store could not answer',
+        labelNames: ['store'],
+        registers
+      }),
+      revocations: new Counter({
+        name: 'latchkey_revocations_total',
+        help: 'Ended sessions that this node heard of, by how',
+        labelNames: ['learned_from'],
+        registers
+      }),
+      securityEvents: new Counter({
+        name: 'latchkey_security_events_total',
+        help: 'Security events by type',
+        labelNames: ['type'],
+        registers
+      }),
+      gauge(name, help, read) {
+        new Gauge({
+          name,
+          help,
+          registers,
+          collect() {
+            this.set(read())
+          }
+        })
+      }
+    })
+  },
+  { name: 'metrics' }
+)

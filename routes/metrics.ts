@@ -1,0 +1,23 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '@sinclair/typebox'
+
+const metrics: FastifyPluginAsyncTypebox = async (fastify) => {
+  fastify.get(
+    '/metrics',
+    {
+      logLevel: 'warn',
+      schema: {
+        tags: ['health'],
+        summary: 'Metrics of this process, for Prometheus',
+        produces: ['text/plain'],
+        response: { 200: Type.String() }
+      }
+    },
+    async (_request, reply) => {
+      const { registry } = fastify.metrics
+      return reply.type(registry.contentType).send(await registry.metrics())
+    }
+  )
+}
+
+export default metrics
