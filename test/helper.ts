@@ -83,22 +83,30 @@ export async function makeStores(t: Test): Promise<Stores> {
   }
 }
 
+/** A server under test, the stores it is on, and the scope in which its plugins are. */
+export type App = FastifyInstance & { stores: Stores; scope: FastifyInstance }
+
 /** The server as production runs it, on stores of the test. Give the same stores to have two nodes of one. */
-export async function build(
-  t: Test,
-  env: ConfigurationInput = {},
-  stores?: Stores
-): Promise<FastifyInstance & { stores: Stores }> {
+export async function build(t: Test, env: ConfigurationInput = {}, stores?: Stores): Promise<App> {
   const own = stores ?? (await makeStores(t))
   const input = { ...own.env, ...env }
   const fastify = Fastify(serverOptions(readConfiguration(input)))
   t.teardown(() => fastify.close())
+  const scopes: FastifyInstance[] = []
+  fastify.addHook('onRegister', (instance) => {
+    scopes.push(instance)
+  })
   await fastify.register(latchkey, {
     ...input,
     ...(redisInMemory ? { redisClient: own.redis.duplicate() } : {})
   })
   await fastify.ready()
-  return Object.assign<FastifyInstance, { stores: Stores }>(fastify, { stores: own })
+  const [scope] = scopes
+  if (!scope) throw new Error('latchkey has registered no scope')
+  return Object.assign<FastifyInstance, { stores: Stores; scope: FastifyInstance }>(fastify, {
+    stores: own,
+    scope
+  })
 }
 
 let people = 0
