@@ -1,0 +1,161 @@
+import { problems } from '../lib/problem.ts'
+import { Configuration } from '../schemas/configuration.ts'
+
+/** What is read of an OpenAPI document. */
+export interface OpenApi {
+  paths: Record<string, Record<string, Operation>>
+}
+
+interface Operation {
+  tags?: string[]
+  summary?: string
+  description?: string
+  security?: unknown[]
+  requestBody?: { content: Record<string, { schema: BodySchema }> }
+  parameters?: { in: string; name: string }[]
+  responses: Record<string, unknown>
+}
+
+interface BodySchema {
+  properties: Record<string, unknown>
+  required?: string[]
+}
+
+interface Setting {
+  type?: string
+  enum?: string[]
+  list?: boolean
+  duration?: { minimum: number; maximum: number }
+  minimum?: number
+  maximum?: number
+  default?: string | number | boolean
+  description?: string
+}
+
+const settings: Record<string, Setting> = Configuration.properties
+
+const table = (head: string[], rows: string[][]) =>
+  [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+
+const code = (text: string) => `\`${text}\``
+
+/** 1800 → `30m` */
+function writeDuration(seconds: number): string {
+  if (seconds === 0) return '0'
+  if (seconds < 1) return `${String(seconds * 1000)}ms`
+  const units = [
+    [86_400, 'd'],
+    [3600, 'h'],
+    [60, 'm']
+  ] as const
+  const [size, unit] = units.find(([size]) => seconds % size === 0) ?? [1, 's']
+  return `${String(seconds / size)}${unit}`
+}
+
+function writeBounds(minimum: number | undefined, maximum: number | undefined): string {
+  if (minimum === undefined && maximum === undefined) return ''
+  if (maximum === undefined) return `, at least ${String(minimum)}`
+  return `, ${String(minimum)} to ${String(maximum)}`
+}
+
+/** What may be written for a setting, for people. */
+function writeValues({ type, enum: values, list, duration, minimum, maximum }: Setting): string {
+  if (values) return values.map(code).join(', ')
+  if (list) return 'list'
+  if (duration) return `duration, ${writeDuration(duration.minimum)} to ${writeDuration(duration.maximum)}`
+  if (type === 'integer') return `whole number${writeBounds(minimum, maximum)}`
+  if (type === 'boolean') return '`true`, `false`'
+  return 'text'
+}
+
+const writeDefault = ({ default: value }: Setting) => (value === undefined ? '' : String(value))
+
+export function configurationTable(): string {
+  return table(
+    ['name', 'value', 'default', 'meaning'],
+    Object.entries(settings).map(([name, setting]) => {
+      const value = writeDefault(setting)
+      return [code(name), writeValues(setting), value && code(value), setting.description ?? '']
+    })
+  )
+}
+
+export function envExample(): string {
+  const head = [
+    '# Every setting with its default. Copy this file to .env and uncomment what you change.',
+    '# Names of the environment win over those of the file. Explained in docs/configuration.md.',
+    '# Generated from schemas/configuration.ts by: npm run docs:generate'
+  ]
+  const entries = Object.entries(settings).map(
+    ([name, setting]) =>
+      `# ${(setting.description ?? '').replaceAll('`', '')}\n#${name}=${writeDefault(setting)}`
+  )
+  return `${[head.join('\n'), ...entries].join('\n\n')}\n`
+}
+
+export function problemsTable(): string {
+  return table(
+    ['code', 'status', 'action', 'meaning'],
+    Object.entries(problems).map(([name, { status, action, title }]) => [
+      code(name),
+      String(status),
+      code(action),
+      title
+    ])
+  )
+}
+
+function writeBody({ requestBody }: Operation): string {
+  const content = requestBody?.content['application/json']
+  if (!content) return ''
+  const { properties, required = [] } = content.schema
+  return Object.keys(properties)
+    .map((name) => code(required.includes(name) ? name : `${name}?`))
+    .join(', ')
+}
+
+function writeMeaning({ summary = '', description }: Operation): string {
+  return description ? `${summary}. ${description}` : summary
+}
+
+export function routesTable({ paths }: OpenApi): string {
+  const rows = Object.entries(paths).flatMap(([path, operations]) =>
+    Object.entries(operations).map(([method, operation]) => [
+      code(`${method.toUpperCase()} ${path}`),
+      operation.security ? 'access token' : '',
+      writeBody(operation),
+      (operation.parameters ?? [])
+        .filter((parameter) => parameter.in === 'header')
+        .map(({ name }) => code(name))
+        .join(', '),
+      Object.keys(operation.responses)
+        .filter((status) => /^\d+$/.test(status))
+        .join(', '),
+      writeMeaning(operation)
+    ])
+  )
+  return table(['route', 'needs', 'body', 'headers', 'answers', 'does'], rows)
+}
+
+/** Replaces what stands between `<!-- generated: name -->` and `<!-- end -->`. */
+function fill(page: string, name: string, content: string): string {
+  const start = `<!-- generated: ${name} -->`
+  const end = '<!-- end -->'
+  const from = page.indexOf(start)
+  const to = page.indexOf(end, from)
+  if (from < 0 || to < 0) throw new Error(`there is no place for "${name}": ${start} … ${end}`)
+  return `${page.slice(0, from + start.length)}\n${content}\n${page.slice(to)}`
+}
+
+/**
+ * The files that are generated, in whole or in part, as they have to be.
+ * @param read the text of a file of the repository as it is
+ */
+export function generatedDocuments(openapi: OpenApi, read: (path: string) => string): Map<string, string> {
+  const httpApi = fill(read('docs/http-api.md'), 'routes', routesTable(openapi))
+  return new Map([
+    ['.env.example', envExample()],
+    ['docs/configuration.md', fill(read('docs/configuration.md'), 'settings', configurationTable())],
+    ['docs/http-api.md', fill(httpApi, 'problem codes', problemsTable())]
+  ])
+}
