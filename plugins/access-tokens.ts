@@ -1,6 +1,7 @@
-import jwt, { type JWT } from '@fastify/jwt'
+import jwt, { type JWT, type VerifyOptions } from '@fastify/jwt'
 import { randomUUID } from 'node:crypto'
 import fp from 'fastify-plugin'
+import { hasCanonicalSignature } from '../lib/compact-jws.ts'
 import type { AccessTokenClaims, User } from '../schemas/tokens.ts'
 
 declare module '@fastify/jwt' {
@@ -69,6 +70,11 @@ export default fp(
     })
     const { access }: { access: JWT } = fastify.jwt
 
+    const verify = async (token: string, options?: Partial<VerifyOptions>) => {
+      if (!hasCanonicalSignature(token)) throw new Error('the signature is not canonical')
+      return access.verify<AccessTokenClaims>(token, options)
+    }
+
     fastify.decorate('accessTokens', {
       expires_in,
       sign(user, session) {
@@ -87,9 +93,8 @@ export default fp(
           amr: session.amr
         } satisfies AccessTokenClaims)
       },
-      verify: async (token) => access.verify<AccessTokenClaims>(token),
-      verifyExpired: async (token) =>
-        access.verify<AccessTokenClaims>(token, { ignoreExpiration: true, cache: false })
+      verify: (token) => verify(token),
+      verifyExpired: (token) => verify(token, { ignoreExpiration: true, cache: false })
     })
   },
   { name: 'access-tokens', dependencies: ['configuration', 'signing-keys'] }

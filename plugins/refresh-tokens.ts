@@ -1,5 +1,6 @@
-import jwt, { type JWT } from '@fastify/jwt'
+import jwt, { type JWT, type VerifyOptions } from '@fastify/jwt'
 import fp from 'fastify-plugin'
+import { hasCanonicalSignature } from '../lib/compact-jws.ts'
 import type { RefreshTokenClaims } from '../schemas/tokens.ts'
 
 declare module 'fastify' {
@@ -56,6 +57,11 @@ export default fp(
     })
     const { refresh }: { refresh: JWT } = fastify.jwt
 
+    const verify = async (token: string, options?: Partial<VerifyOptions>) => {
+      if (!hasCanonicalSignature(token)) throw new Error('the signature is not canonical')
+      return refresh.verify<RefreshTokenClaims>(token, options)
+    }
+
     fastify.decorate('refreshTokens', {
       sign: ({ sub, sid, gen, rotated_at, refresh_expires_at }) =>
         refresh.sign({
@@ -67,9 +73,8 @@ export default fp(
           iat: Math.floor(rotated_at / 1000),
           exp: Math.floor(refresh_expires_at / 1000)
         } satisfies RefreshTokenClaims),
-      verify: async (token) => refresh.verify<RefreshTokenClaims>(token),
-      verifyExpired: async (token) =>
-        refresh.verify<RefreshTokenClaims>(token, { ignoreExpiration: true, cache: false })
+      verify: (token) => verify(token),
+      verifyExpired: (token) => verify(token, { ignoreExpiration: true, cache: false })
     })
   },
   { name: 'refresh-tokens', dependencies: ['configuration', 'secret-keys', 'access-tokens'] }

@@ -1,0 +1,9 @@
+/**
+ * Whether the signature of a compact JWS has its one canonical spelling. Decoders ignore the bits that are
+ * left over in the last character (RFC 4648 §3.5), so that a changed token could pass as the same one.
+ * Does NOT verify the signature.
+ */
+export function hasCanonicalSignature(token: string): boolean {
+  const signature = token.slice(token.lastIndexOf('.') + 1)
+  return Buffer.from(signature, 'base64url').toString('base64url') === signature
+}
