@@ -31,6 +31,7 @@ import sessionTokens from './plugins/session-tokens.ts'
 import sessions from './plugins/sessions.ts'
 import signingKeys from './plugins/signing-keys.ts'
 import transport from './plugins/transport.ts'
+import { unreadableRequests } from './plugins/unreadable-requests.ts'
 import users from './plugins/users.ts'
 import validation from './plugins/validation.ts'
 import login from './routes/auth/login.ts'
@@ -74,7 +75,8 @@ export function serverOptions(configuration: Configuration) {
     keepAliveTimeout: 72_000,
     handlerTimeout: 15_000,
     http: { headersTimeout: 10_000 },
-    forceCloseConnections: 'idle'
+    forceCloseConnections: 'idle',
+    ...unreadableRequests(configuration.PUBLIC_URL)
   } satisfies FastifyHttpOptions<Server>
 }
 

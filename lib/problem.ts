@@ -35,10 +35,12 @@ export const problems = {
   cross_site_request: { status: 403, title: 'The request came from another site', action: 'none' },
   not_found: { status: 404, title: 'There is nothing here', action: 'none' },
   session_not_found: { status: 404, title: 'You have no such session', action: 'none' },
+  request_timeout: { status: 408, title: 'The request came too slowly', action: 'retry' },
   email_taken: { status: 409, title: 'This email address has an account', action: 'none' },
   payload_too_large: { status: 413, title: 'The request body is too large', action: 'none' },
   unsupported_media_type: { status: 415, title: 'The content type is not supported', action: 'none' },
   too_many_refreshes: { status: 429, title: 'The session refreshes too often', action: 'retry' },
+  headers_too_large: { status: 431, title: 'The request headers are too large', action: 'none' },
   internal_error: { status: 500, title: 'Something went wrong here', action: 'retry' },
   temporarily_unavailable: { status: 503, title: 'Temporarily unavailable', action: 'retry' }
 } as const satisfies Record<string, ProblemDefinition>
@@ -81,5 +83,26 @@ export class Problem extends Error {
     this.errors = details.errors
     this.retryAfter = details.retryAfter
     this.headers = details.headers ?? {}
+  }
+}
+
+/** RFC 9457 §3 */
+export const problemMediaType = 'application/problem+json'
+
+/** What a problem looks like on the wire; schemas/common.ts `ProblemDetails` is its shape. */
+export function problemDocument(
+  { code, statusCode, action, message, errors }: Problem,
+  publicUrl: string,
+  request_id: string
+) {
+  return {
+    type: `${publicUrl}/docs#${code}`,
+    title: problems[code].title,
+    status: statusCode,
+    detail: message,
+    code,
+    action,
+    request_id,
+    ...(errors ? { errors } : {})
   }
 }

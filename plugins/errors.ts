@@ -1,6 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { problems, Problem, type InvalidField } from '../lib/problem.ts'
+import { Problem, problemDocument, problemMediaType, type InvalidField } from '../lib/problem.ts'
 import { StoreUnavailable } from '../lib/store-error.ts'
 
 /** Seconds after which a client may try again where no better figure is known. */
@@ -63,7 +63,7 @@ function toProblem(error: unknown): Problem {
 export default fp(
   async (fastify) => {
     const answer = (problem: Problem, request: FastifyRequest, reply: FastifyReply) => {
-      const { code, statusCode, action, errors } = problem
+      const { code, statusCode } = problem
       if (problem.cause instanceof StoreUnavailable)
         fastify.metrics.storeErrors.inc({ store: problem.cause.store })
       if (statusCode >= 500) request.log.error({ err: problem, code }, 'request failed')
@@ -73,17 +73,8 @@ export default fp(
       if (problem.retryAfter !== undefined) void reply.header('retry-after', String(problem.retryAfter))
       return reply
         .code(statusCode)
-        .type('application/problem+json')
-        .send({
-          type: `${fastify.configuration.PUBLIC_URL}/docs#${code}`,
-          title: problems[code].title,
-          status: statusCode,
-          detail: problem.message,
-          code,
-          action,
-          request_id: request.id,
-          ...(errors ? { errors } : {})
-        })
+        .type(problemMediaType)
+        .send(problemDocument(problem, fastify.configuration.PUBLIC_URL, request.id))
     }
 
     fastify.setErrorHandler((error, request, reply) => answer(toProblem(error), request, reply))
