@@ -1,17 +1,31 @@
-import formbody from '@fastify/formbody'
 import { isUtf8 } from 'node:buffer'
+import { parse as parseForm } from 'node:querystring'
 import fp from 'fastify-plugin'
 import { Problem } from '../lib/problem.ts'
 
 /** No request of ours is larger; in bytes. */
 const bodyLimit = 16_384
 
+const formType = 'application/x-www-form-urlencoded'
+
+/** Decoders of forms put U+FFFD for what is no UTF-8; this one throws. */
+function isPercentEncodedUtf8(form: string): boolean {
+  try {
+    decodeURIComponent(form)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /**
- * What bodies are read: JSON and HTML forms, both as strict UTF-8 (RFC 8259 §8.1). Everything else is 415.
- * The parsers that the host app has are not taken over.
+ * What bodies are read: JSON, and HTML forms where a route `consumes` them, both as strict UTF-8 (RFC 8259
+ * §8.1). Everything else is 415. The parsers that the host app has are not taken over.
  */
 export default fp(
   async (fastify) => {
+    const notUtf8 = () => new Problem('invalid_request', 'The body is not valid UTF-8.')
+
     fastify.removeAllContentTypeParsers()
     const parseJson = fastify.getDefaultJsonParser('error', 'error')
     fastify.addContentTypeParser(
@@ -19,7 +33,7 @@ export default fp(
       { parseAs: 'buffer', bodyLimit },
       (request, body: Buffer, done) => {
         if (!isUtf8(body)) {
-          done(new Problem('invalid_request', 'The body is not valid UTF-8.'))
+          done(notUtf8())
           return
         }
         // A DELETE or a refresh by a client that always sets the type, with nothing in it.
@@ -30,7 +44,17 @@ export default fp(
         void parseJson(request, body.toString('utf8'), done)
       }
     )
-    await fastify.register(formbody, { bodyLimit })
+    fastify.addContentTypeParser(
+      formType,
+      { parseAs: 'buffer', bodyLimit },
+      (request, body: Buffer, done) => {
+        const form = body.toString('utf8')
+        if (!request.routeOptions.schema?.consumes?.includes(formType))
+          done(new Problem('unsupported_media_type', 'Send the body as application/json.'))
+        else if (!isUtf8(body) || !isPercentEncodedUtf8(form)) done(notUtf8())
+        else done(null, parseForm(form))
+      }
+    )
   },
   { name: 'bodies' }
 )
