@@ -4,9 +4,10 @@ export const Id = Type.String({ format: 'uuid', description: 'UUIDv7' })
 
 export const Time = Type.String({ format: 'date-time', description: 'RFC 3339, UTC' })
 
-// Postgres text can not hold NUL, and no name or label needs any other control character.
-export const Printable = (options: { minLength: number; maxLength: number }) =>
-  Type.String({ ...options, pattern: '^[^\\u0000-\\u001f\\u007f]*$' })
+// Postgres text can not hold NUL, UTF-8 can not hold half a surrogate pair, and nothing of ours needs any
+// other control character.
+export const Printable = (options: { minLength: number; maxLength: number; description?: string }) =>
+  Type.String({ ...options, pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f\\ud800-\\udfff]*$' })
 
 export const Email = Type.String({
   format: 'email',
@@ -19,10 +20,10 @@ export const Name = Printable({ minLength: 1, maxLength: 200 })
 export const Label = Printable({ minLength: 1, maxLength: 100 })
 
 /** A password being chosen. NIST SP 800-63B-4 §3.1.1.2: at least 15 characters where it stands alone. */
-export const NewPassword = Type.String({
+export const NewPassword = Printable({
   minLength: 15,
   maxLength: 256,
-  description: '15 to 256 characters (code points), of any kind'
+  description: '15 to 256 characters (code points), of any kind but control characters'
 })
 
 /** A password being checked: whatever was once accepted. */
