@@ -36,7 +36,9 @@ export default fp(
         methods: ['GET', 'POST', 'PATCH', 'DELETE'],
         allowedHeaders: ['authorization', 'content-type', 'idempotency-key', 'x-client', 'x-device-id'],
         exposedHeaders: ['retry-after', 'www-authenticate'],
-        maxAge: 600
+        maxAge: 600,
+        // What is no preflight is answered without a body; else it would be plain text, not a problem.
+        strictPreflight: false
       })
     }
   },
