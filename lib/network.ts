@@ -1,4 +1,14 @@
 import ipaddr from 'ipaddr.js'
+import { isIP } from 'node:net'
+
+/**
+ * The address that a request came from, without the zone of a link-local one (RFC 4007 §11).
+ * @returns null where it is none: proxies pass on whatever `X-Forwarded-For` they were given
+ */
+export function addressOf(text: string): string | null {
+  const [address = ''] = text.split('%')
+  return isIP(address) === 0 ? null : address
+}
 
 /**
  * The network that an address belongs to, as far as one can tell from outside: a /24 of IPv4, a /48 of IPv6.

@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { randomBytes } from 'node:crypto'
 import { bearerToken } from '../lib/bearer.ts'
+import { addressOf } from '../lib/network.ts'
 import { Problem } from '../lib/problem.ts'
 import type { IssuedTokens, RequestOrigin, SignIn } from '../lib/session.ts'
 import type { Client } from '../schemas/common.ts'
@@ -66,7 +67,7 @@ export default fp(
     if (!fastify.hasPlugin('@fastify/cookie')) await fastify.register(cookie)
 
     fastify.decorateRequest('cameFrom', function (this: FastifyRequest) {
-      return { ip: this.ip, user_agent: this.headers['user-agent']?.slice(0, 500) ?? null }
+      return { ip: addressOf(this.ip), user_agent: this.headers['user-agent']?.slice(0, 500) ?? null }
     })
 
     fastify.decorateRequest('signIn', function (this: FastifyRequest) {
