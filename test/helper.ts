@@ -50,6 +50,8 @@ export async function makeStores(t: Test): Promise<Stores> {
   await admin.connect()
   await admin.query(`CREATE DATABASE ${name}`)
   const pool = new pg.Pool({ connectionString: databaseUrl(name), max: 2 })
+  // The database is dropped by force, perhaps while a connection is still saying goodbye.
+  pool.on('error', () => undefined)
   const redis = makeRedis()
   // Last in, first out: what is built on the stores ends before them.
   t.teardown(async () => {
@@ -88,23 +90,33 @@ export type App = FastifyInstance & { stores: Stores; scope: FastifyInstance }
 
 /** The server as production runs it, on stores of the test. Give the same stores to have two nodes of one. */
 export async function build(t: Test, env: ConfigurationInput = {}, stores?: Stores): Promise<App> {
-  const own = stores ?? (await makeStores(t))
-  const input = { ...own.env, ...env }
+  const app = await startNode(stores ?? (await makeStores(t)), env)
+  t.teardown(() => app.close())
+  return app
+}
+
+/** The same, for who closes it themselves. */
+export async function startNode(stores: Stores, env: ConfigurationInput = {}): Promise<App> {
+  const input = { ...stores.env, ...env }
   const fastify = Fastify(serverOptions(readConfiguration(input)))
-  t.teardown(() => fastify.close())
   const scopes: FastifyInstance[] = []
   fastify.addHook('onRegister', (instance) => {
     scopes.push(instance)
   })
-  await fastify.register(latchkey, {
-    ...input,
-    ...(redisInMemory ? { redisClient: own.redis.duplicate() } : {})
-  })
-  await fastify.ready()
+  try {
+    await fastify.register(latchkey, {
+      ...input,
+      ...(redisInMemory ? { redisClient: stores.redis.duplicate() } : {})
+    })
+    await fastify.ready()
+  } catch (error) {
+    await fastify.close()
+    throw error
+  }
   const [scope] = scopes
   if (!scope) throw new Error('latchkey has registered no scope')
   return Object.assign<FastifyInstance, { stores: Stores; scope: FastifyInstance }>(fastify, {
-    stores: own,
+    stores,
     scope
   })
 }

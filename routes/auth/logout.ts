@@ -25,7 +25,7 @@ const logout: FastifyPluginAsyncTypebox = async (fastify) => {
   fastify.post(
     '/auth/logout/all',
     {
-      onRequest: fastify.authenticate,
+      onRequest: fastify.authenticateStrictly,
       schema: {
         tags: ['auth'],
         summary: 'End every session of the user',

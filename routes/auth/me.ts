@@ -28,7 +28,7 @@ const me: FastifyPluginAsyncTypebox = async (fastify) => {
   fastify.patch(
     '/auth/me',
     {
-      onRequest: fastify.authenticate,
+      onRequest: fastify.authenticateStrictly,
       schema: {
         tags: ['user'],
         summary: 'Change the name',

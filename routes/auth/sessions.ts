@@ -4,14 +4,16 @@ import { answers, Nothing } from '../../schemas/answers.ts'
 import { Session, SessionList, SessionParams, UpdateSessionBody } from '../../schemas/auth.ts'
 
 const sessions: FastifyPluginAsyncTypebox = async (fastify) => {
-  fastify.addHook('onRequest', fastify.authenticate)
   const common = { tags: ['sessions'], security: [{ accessToken: [] }] }
   const notFound = () =>
     new Problem('session_not_found', 'It may have ended already; list your sessions again.')
 
   fastify.get(
     '/auth/sessions',
-    { schema: { ...common, summary: 'The live sessions of the user', response: answers(200, SessionList) } },
+    {
+      onRequest: fastify.authenticate,
+      schema: { ...common, summary: 'The live sessions of the user', response: answers(200, SessionList) }
+    },
     async (request, reply) => {
       const { sub, sid } = request.auth
       const rows = await fastify.sessionRecords.list(sub)
@@ -24,6 +26,7 @@ const sessions: FastifyPluginAsyncTypebox = async (fastify) => {
   fastify.patch(
     '/auth/sessions/:id',
     {
+      onRequest: fastify.authenticate,
       schema: {
         ...common,
         summary: 'Name a session',
@@ -43,6 +46,7 @@ const sessions: FastifyPluginAsyncTypebox = async (fastify) => {
   fastify.delete(
     '/auth/sessions/:id',
     {
+      onRequest: fastify.authenticateStrictly,
       schema: {
         ...common,
         summary: 'End one session',
@@ -65,7 +69,10 @@ const sessions: FastifyPluginAsyncTypebox = async (fastify) => {
 
   fastify.delete(
     '/auth/sessions',
-    { schema: { ...common, summary: 'End all other sessions', response: answers(204, Nothing) } },
+    {
+      onRequest: fastify.authenticateStrictly,
+      schema: { ...common, summary: 'End all other sessions', response: answers(204, Nothing) }
+    },
     async (request, reply) => {
       const { sub, sid } = request.auth
       await fastify.sessions.revokeAll(sub, 'ended_by_user', request.cameFrom(), sid)

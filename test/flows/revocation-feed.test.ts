@@ -1,0 +1,62 @@
+import t from 'tap'
+import { bearer, build, codeOf, logIn, signUp } from '../helper.ts'
+
+type App = Awaited<ReturnType<typeof build>>
+
+const me = (app: App, token: string) => app.inject({ url: '/auth/me', headers: bearer(token) })
+const logOut = (app: App, token: string) =>
+  app.inject({ method: 'POST', url: '/auth/logout', headers: bearer(token) })
+
+/** Asks until the answer is 401; how long that may take is for the benchmark, that it comes is for the test. */
+async function refusedAt(app: App, token: string): Promise<string> {
+  for (;;) {
+    const response = await me(app, token)
+    if (response.statusCode === 401) return codeOf(response)
+  }
+}
+
+t.test('an access token of an ended session is refused by every node', async (t) => {
+  const one = await build(t)
+  const other = await build(t, {}, one.stores)
+  const { access_token } = await signUp(one)
+  t.equal((await me(other, access_token)).statusCode, 200)
+  t.equal((await logOut(one, access_token)).statusCode, 204)
+  t.equal(codeOf(await me(one, access_token)), 'session_revoked', 'here at once')
+  t.equal(await refusedAt(other, access_token), 'session_revoked', 'elsewhere by the channel')
+})
+
+t.test('a node that starts later knows', async (t) => {
+  const one = await build(t)
+  const { access_token } = await signUp(one)
+  await logOut(one, access_token)
+  const late = await build(t, {}, one.stores)
+  t.equal(codeOf(await me(late, access_token)), 'session_revoked')
+})
+
+t.test('a message that is lost heals from Postgres', async (t) => {
+  const app = await build(t)
+  const { access_token, session_id } = await signUp(app)
+  // As another node would that died between Postgres and the channel.
+  await app.stores.pool.query(
+    "UPDATE sessions SET revoked_at = now(), revoked_reason = 'logout' WHERE id = $1",
+    [session_id]
+  )
+  t.equal((await me(app, access_token)).statusCode, 200)
+  t.equal(
+    codeOf(await app.inject({ method: 'DELETE', url: '/auth/sessions', headers: bearer(access_token) })),
+    'session_revoked',
+    'a sensitive route asks the record itself'
+  )
+  t.equal(await refusedAt(app, access_token), 'session_revoked')
+})
+
+t.test('no message of the channel is needed where Postgres has the revocation', async (t) => {
+  const app = await build(t)
+  const { email, access_token } = await signUp(app)
+  const other = await logIn(app, email)
+  t.equal(
+    (await app.inject({ method: 'POST', url: '/auth/logout/all', headers: bearer(access_token) })).statusCode,
+    204
+  )
+  t.equal(codeOf(await me(app, other.access_token)), 'session_revoked')
+})
