@@ -48,6 +48,13 @@ export default fp(
       return queue.add(work)
     }
 
+    fastify.metrics.gauge('latchkey_password_hashes_running', 'Passwords being hashed', () => queue.pending)
+    fastify.metrics.gauge(
+      'latchkey_password_hashes_waiting',
+      'Passwords that wait to be hashed',
+      () => queue.size
+    )
+
     fastify.decorate('passwords', {
       hash: (password) => bounded(() => argon2.hash(normalize(password), parameters)),
       async verify(hash, password) {
@@ -57,5 +64,5 @@ export default fp(
       needsRehash: (hash) => argon2.needsRehash(hash, parameters)
     })
   },
-  { name: 'passwords' }
+  { name: 'passwords', dependencies: ['metrics'] }
 )

@@ -32,6 +32,18 @@ export default fp(
     fastify.pg.pool.on('error', (error) => {
       fastify.log.warn({ err: error }, 'an idle connection to Postgres broke')
     })
+    const { pool } = fastify.pg
+    fastify.metrics.gauge('latchkey_postgres_connections', 'Connections of the pool', () => pool.totalCount)
+    fastify.metrics.gauge(
+      'latchkey_postgres_idle_connections',
+      'Connections of the pool that wait for work',
+      () => pool.idleCount
+    )
+    fastify.metrics.gauge(
+      'latchkey_postgres_waiting_queries',
+      'Queries that wait for a connection',
+      () => pool.waitingCount
+    )
   },
-  { name: 'postgres', dependencies: ['configuration'] }
+  { name: 'postgres', dependencies: ['configuration', 'metrics'] }
 )
