@@ -1,6 +1,7 @@
 import Fastify, { type FastifyInstance, type LightMyRequestResponse } from 'fastify'
 import { Redis } from 'ioredis'
 import { randomBytes } from 'node:crypto'
+import type { Writable } from 'node:stream'
 import pg from 'pg'
 import type { Test } from 'tap'
 import { createMemoryRedis } from '../embedded/redis-memory.ts'
@@ -42,6 +43,7 @@ function makeRedis(): Redis {
 
 /** Whether Redis is the one in the process (`EMBEDDED_REDIS=memory`), which other processes can't reach. */
 export const redisInMemory = process.env['TEST_REDIS'] === 'memory'
+const memoryUrl = 'redis://in-memory'
 
 export async function makeStores(t: Test): Promise<Stores> {
   const name = `latchkey_test_${randomBytes(8).toString('hex')}`
@@ -67,7 +69,7 @@ export async function makeStores(t: Test): Promise<Stores> {
     env: {
       NODE_ENV: 'test',
       DATABASE_URL: databaseUrl(name),
-      REDIS_URL: redisInMemory ? 'redis://in-memory' : required('REDIS_URL'),
+      REDIS_URL: redisInMemory ? memoryUrl : required('REDIS_URL'),
       REDIS_PREFIX: prefix,
       SECRET_KEY: secretKey,
       LOG_LEVEL: 'silent'
@@ -95,10 +97,14 @@ export async function build(t: Test, env: ConfigurationInput = {}, stores?: Stor
   return app
 }
 
-/** The same, for who closes it themselves. */
-export async function startNode(stores: Stores, env: ConfigurationInput = {}): Promise<App> {
+/**
+ * The same, for who closes it themselves.
+ * @param log gets what would be logged to the standard output
+ */
+export async function startNode(stores: Stores, env: ConfigurationInput = {}, log?: Writable): Promise<App> {
   const input = { ...stores.env, ...env }
-  const fastify = Fastify(serverOptions(readConfiguration(input)))
+  const options = serverOptions(readConfiguration(input))
+  const fastify = Fastify({ ...options, logger: { ...options.logger, ...(log ? { stream: log } : {}) } })
   const scopes: FastifyInstance[] = []
   fastify.addHook('onRegister', (instance) => {
     scopes.push(instance)
@@ -106,7 +112,7 @@ export async function startNode(stores: Stores, env: ConfigurationInput = {}): P
   try {
     await fastify.register(latchkey, {
       ...input,
-      ...(redisInMemory ? { redisClient: stores.redis.duplicate() } : {})
+      ...(input.REDIS_URL === memoryUrl ? { redisClient: stores.redis.duplicate() } : {})
     })
     await fastify.ready()
   } catch (error) {

@@ -1,0 +1,54 @@
+import type { LightMyRequestResponse } from 'fastify'
+import type { Test } from 'tap'
+import { problems, type ProblemCode } from '../lib/problem.ts'
+
+interface ProblemBody {
+  type: string
+  code: string
+  detail: string
+  request_id: string
+  errors?: { path: string; message: string }[]
+}
+
+/** What every problem document has, in its order; `errors` may follow. */
+const members = ['type', 'title', 'status', 'detail', 'code', 'action', 'request_id']
+
+const uuid = /^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/
+
+/** Asserts that an answer is the problem document of a code, as the registry has it, and nothing more. */
+export function isProblem(
+  t: Test,
+  response: LightMyRequestResponse,
+  code: ProblemCode,
+  message: string = code
+) {
+  const { status, title, action } = problems[code]
+  const body = response.json<ProblemBody>()
+  t.match(
+    { ...response, body },
+    {
+      statusCode: status,
+      headers: { 'content-type': 'application/problem+json; charset=utf-8', 'cache-control': 'no-store' },
+      body: { title, status, code, action, detail: /\w/, request_id: uuid }
+    },
+    message
+  )
+  t.equal(new URL(body.type).hash, `#${code}`, `${message}: type`)
+  t.same(
+    Object.keys(body).filter((member) => member !== 'errors'),
+    members,
+    `${message}: members`
+  )
+  return body
+}
+
+/** Asserts that an answer is some problem that is the client's fault. */
+export function isClientProblem(t: Test, response: LightMyRequestResponse, message: string) {
+  const code = response.json<ProblemBody>().code
+  t.ok(isProblemCode(code) && problems[code].status < 500, `${message}: ${code} is the client's`)
+  if (isProblemCode(code)) isProblem(t, response, code, message)
+}
+
+function isProblemCode(code: string): code is ProblemCode {
+  return code in problems
+}
