@@ -18,7 +18,7 @@ const rooms: Record<string, Doors> = {
   // Pure functions: no Fastify, no input or output.
   lib: {
     values:
-      /^(lib\/|(?!npm:(@?fastify|pg|ioredis|argon2)|node:(fs|net|tls|https?|dns|child_process))(npm|node):)/,
+      /^(lib\/|(?!npm:(@?fastify|pg|ioredis|argon2)|node:(fs|tls|https?|dns|child_process))(npm|node):)/,
     types: /^schemas\//
   },
   lua: { values: /^(lua\/|node:)/, types: /^npm:ioredis$/ },
