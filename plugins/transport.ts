@@ -57,6 +57,9 @@ export default fp(
   async (fastify) => {
     const { COOKIE_SAMESITE: sameSite, COOKIE_PARTITIONED: partitioned } = fastify.configuration
     const attributes: CookieSerializeOptions = {
+      // Where the host app has set defaults for its own cookies, these two would break ours.
+      domain: '',
+      signed: false,
       path: '/',
       httpOnly: true,
       secure: true,
