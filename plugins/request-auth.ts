@@ -13,6 +13,12 @@ declare module 'fastify' {
 /** Decorates requests with `request.auth`, in the host app too. */
 export default fp(
   async (fastify) => {
+    if (fastify.hasRequestDecorator('auth')) {
+      throw new Error(
+        'This app has a request.auth already, from another plugin or another Latchkey: ' +
+          'register each Latchkey once, in a scope of its own'
+      )
+    }
     fastify.decorateRequest('auth', {
       getter(this: FastifyRequest & { [accessTokenClaims]?: AccessTokenClaims }) {
         const claims = this[accessTokenClaims]
