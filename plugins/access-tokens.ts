@@ -63,7 +63,7 @@ export default fp(
         allowedIss: iss,
         allowedAud: aud,
         checkTyp: 'at+jwt',
-        requiredClaims: ['sub', 'exp', 'iat', 'jti', 'sid'],
+        requiredClaims: ['iss', 'aud', 'sub', 'exp', 'iat', 'jti', 'sid'],
         // Verified signatures are remembered until their token expires.
         cache: 10_000
       }

@@ -52,7 +52,7 @@ export default fp(
         algorithms: ['HS256'],
         allowedIss: iss,
         checkTyp: 'rt+jwt',
-        requiredClaims: ['sub', 'sid', 'gen', 'exp', 'iat']
+        requiredClaims: ['iss', 'sub', 'sid', 'gen', 'exp', 'iat']
       }
     })
     const { refresh }: { refresh: JWT } = fastify.jwt
