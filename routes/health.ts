@@ -21,12 +21,12 @@ const health: FastifyPluginAsyncTypebox = async (fastify) => {
         response: { 200: Readiness, 503: Readiness }
       }
     },
-    async (request, reply) => {
+    async (_request, reply) => {
       const up = async (name: string, asked: Promise<unknown>) =>
         asked.then(
           () => 'up' as const,
           (error: unknown) => {
-            request.log.warn({ err: error }, `${name} is not ready`)
+            fastify.log.warn({ err: error }, `${name} is not ready`)
             return 'down' as const
           }
         )
