@@ -2,12 +2,13 @@ import { randomUUID } from 'node:crypto'
 import type { FastifyHttpOptions, FastifyPluginAsync } from 'fastify'
 import type { Server } from 'node:http'
 import fp from 'fastify-plugin'
-import type { RedisClient } from './lua/index.ts'
+import type { Cluster, Redis } from 'ioredis'
+import { ConfigurationError } from './lib/configuration-error.ts'
 import accessTokens from './plugins/access-tokens.ts'
 import authenticate from './plugins/authenticate.ts'
 import bodies from './plugins/bodies.ts'
 import browserDefence from './plugins/browser-defence.ts'
-import configurationPlugin, { ConfigurationError, readConfiguration } from './plugins/configuration.ts'
+import configurationPlugin, { readConfiguration as read } from './plugins/configuration.ts'
 import errors from './plugins/errors.ts'
 import housekeeping from './plugins/housekeeping.ts'
 import metrics from './plugins/metrics.ts'
@@ -45,8 +46,10 @@ import metricsRoute from './routes/metrics.ts'
 import wellKnown from './routes/well-known.ts'
 import type { Configuration, ConfigurationInput } from './schemas/configuration.ts'
 
-export { ConfigurationError, readConfiguration } from './plugins/configuration.ts'
+// What is exported must lead no compiler to the decorators of the inside: the host app does not have them.
+export { ConfigurationError } from './lib/configuration-error.ts'
 export type { Authenticate } from './plugins/authenticate.ts'
+export type {} from './plugins/request-auth.ts'
 export type { Configuration, ConfigurationInput } from './schemas/configuration.ts'
 export type { AccessTokenClaims, User } from './schemas/tokens.ts'
 
@@ -54,8 +57,15 @@ export interface LatchkeyOptions extends ConfigurationInput {
   /** Where the routes stand in the host app; `PUBLIC_URL` is the URL of that place. Default: at its root. */
   prefix?: string
   /** An ioredis client to use in place of `REDIS_URL`. Its maker closes it. */
-  redisClient?: RedisClient
+  redisClient?: Redis | Cluster
 }
+
+/**
+ * Reads and checks the configuration. Does not look at the process's environment by itself.
+ * @param input `process.env`, or an object with the same names
+ * @throws ConfigurationError naming each bad value
+ */
+export const readConfiguration: (input: ConfigurationInput) => Configuration = read
 
 /**
  * The options of Fastify itself that Latchkey is run with: deadlines on slow headers, slow bodies and stuck
@@ -83,7 +93,7 @@ export function serverOptions(configuration: Configuration) {
 /** Everything of Latchkey, in a scope of its own: what it decorates and hooks stays in there. */
 const server: FastifyPluginAsync<{
   configuration: Configuration
-  redisClient?: RedisClient | undefined
+  redisClient?: Redis | Cluster | undefined
 }> = async (fastify, { configuration, redisClient }) => {
   await fastify.register(configurationPlugin, { configuration })
   await fastify.register(metrics)

@@ -1,23 +1,13 @@
 import type { Ajv } from 'ajv'
 import { envSchema } from 'env-schema'
 import fp from 'fastify-plugin'
+import { ConfigurationError } from '../lib/configuration-error.ts'
 import { parseDuration } from '../lib/duration.ts'
 import { Configuration, type ConfigurationInput } from '../schemas/configuration.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
     configuration: Configuration
-  }
-}
-
-/** The server refuses to start: the message names every bad value and the reason. */
-export class ConfigurationError extends Error {
-  readonly problems: string[]
-
-  constructor(problems: string[]) {
-    super(`The configuration is not valid:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`)
-    this.name = 'ConfigurationError'
-    this.problems = problems
   }
 }
 
