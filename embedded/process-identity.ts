@@ -15,11 +15,16 @@ function identifyByProc(pid: number): string | undefined {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     // The second field, the name, may itself hold spaces and brackets: count from its end. See proc(5).
     const [state = '', ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
-    return 'ZX'.includes(state) ? undefined : `${boot} ${fields[18]}`
+    return 'ZX'.includes(state) ? undefined : `${bootIdentity()} ${fields[18]}`
   } catch {
     return undefined
   }
+}
+
+/** Empty on a kernel that has none, such as a sandbox's. */
+function bootIdentity(): string {
+  const file = '/proc/sys/kernel/random/boot_id'
+  return existsSync(file) ? readFileSync(file, 'utf8').trim() : ''
 }
 
 export function identifyByPs(pid: number): string | undefined {
