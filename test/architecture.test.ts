@@ -30,7 +30,7 @@ const rooms: Record<string, Doors> = {
     types: /^npm:(fastify|@fastify\/type-provider-typebox)$/
   },
   embedded: { values: /^(embedded\/|npm:|node:)/ },
-  'app.ts': { values: /^(plugins\/|routes\/|schemas\/|npm:|node:)/, types: /^lua\// },
+  'app.ts': { values: /^(plugins\/|routes\/|schemas\/|lib\/|npm:|node:)/, types: /^lua\// },
   'server.ts': { values: /^(app\.ts|embedded\/|npm:|node:)/ },
   scripts: { values: anything },
   bench: { values: /^(?!(test|demo)\/)/ },
@@ -89,3 +89,14 @@ for (const room of here) {
   )
   t.same(broken, [], `${room} imports what it may`)
 }
+
+t.test('every package that the server imports is one of its dependencies, and the reverse', async (t) => {
+  const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>
+  }
+  const served = here.filter((room) => !['scripts', 'bench', 'test'].includes(room)).flatMap(filesOf)
+  const imported = served
+    .flatMap(importsOf)
+    .flatMap(({ from }) => /^npm:((@[^/]+\/)?[^/]+)/.exec(from)?.[1] ?? [])
+  t.same([...new Set(imported)].sort(), Object.keys(dependencies).sort())
+})

@@ -1,0 +1,164 @@
+// What `npm pack` packs, used from another project. With PACKAGE_TEST=registry the project is elsewhere and
+// its dependencies come from the registry, as with a stranger; otherwise they are the ones installed here.
+import { execFile } from 'node:child_process'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import t from 'tap'
+import ts from 'typescript'
+
+const run = promisify(execFile)
+const root = fileURLToPath(new URL('..', import.meta.url))
+const fromRegistry = process.env['PACKAGE_TEST'] === 'registry'
+
+const consumer = `
+import Fastify, { type FastifyRequest } from 'fastify'
+import { ConfigurationError, latchkey, readConfiguration, serverOptions } from 'latchkey'
+import type { AccessTokenClaims, Authenticate, Configuration, LatchkeyOptions, User } from 'latchkey'
+
+const options: LatchkeyOptions = { DATABASE_URL: 'postgres://db', REDIS_URL: 'redis://r', prefix: '/accounts' }
+export const configuration: Configuration = readConfiguration({ SECRET_KEY: 'x'.repeat(32), PORT: 1 })
+export const app = Fastify(serverOptions(configuration))
+export const problems = (error: unknown): string[] => error instanceof ConfigurationError ? error.problems : []
+export const start = async () => {
+  await app.register(latchkey, options)
+  const hook: Authenticate = app.authenticateStrictly
+  app.get('/mine', { onRequest: [app.authenticate, hook] }, async ({ auth }: FastifyRequest) => {
+    const claims: AccessTokenClaims = auth
+    return claims.sub satisfies User['id']
+  })
+}
+`
+const compilerOptions = {
+  ...{ strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false, noEmit: true },
+  ...{ target: ts.ScriptTarget.ES2023, lib: ['lib.es2023.d.ts'], types: ['node'] },
+  ...{ module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext }
+}
+
+const readPackage = (folder: string) =>
+  JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Record<
+    'dependencies' | 'devDependencies',
+    Record<string, string>
+  >
+
+/** What files add to the types of other packages: `package Interface.member`. */
+function augmentations(files: readonly ts.SourceFile[]): string[] {
+  return files.flatMap(({ statements }) =>
+    statements
+      .filter(ts.isModuleDeclaration)
+      .flatMap(({ name, body }) =>
+        body && ts.isModuleBlock(body)
+          ? body.statements
+              .filter(ts.isInterfaceDeclaration)
+              .flatMap((type) =>
+                type.members.map(
+                  (member) => `${name.text} ${type.name.text}.${member.name?.getText() ?? '?'}`
+                )
+              )
+          : []
+      )
+  )
+}
+
+// It builds, and compiles against every type that Fastify brings.
+t.setTimeout(300_000)
+
+t.test('the package', async (t) => {
+  const folder = t.testdir({ source: {}, project: {} })
+  const source = join(folder, 'source')
+  const project = fromRegistry
+    ? realpathSync(mkdtempSync(join(tmpdir(), 'latchkey-')))
+    : join(folder, 'project')
+  t.teardown(() => {
+    rmSync(project, { recursive: true, force: true })
+  })
+
+  // Packed from a copy, as a build in place would disturb a server that runs there.
+  const left = ['.git', '.tap', '.data', 'coverage', 'dist', 'node_modules', 'test']
+  for (const name of readdirSync(root).filter((name) => !left.includes(name)))
+    cpSync(join(root, name), join(source, name), { recursive: true })
+  const { stdout } = await run('npm', ['pack', '--json'], { cwd: source })
+  const [packed] = JSON.parse(stdout.slice(stdout.indexOf('[\n'))) as [
+    { filename: string; files: { path: string }[] }
+  ]
+  const tarball = join(source, packed.filename)
+
+  await t.test('holds what is needed and nothing else', async (t) => {
+    const files = packed.files.map(({ path }) => path)
+    const code = files.filter((path) => /^dist\/.*\.(js|d\.ts)$/.test(path))
+    t.same(
+      code.filter(
+        (path) => !existsSync(join(root, path.slice('dist/'.length).replace(/(\.d\.ts|\.js)$/, '.ts')))
+      ),
+      [],
+      'each from a source'
+    )
+    t.notMatch(code.join(' '), /(test|bench|scripts)\//)
+    const assets = ['lua', 'migrations'].flatMap((room) =>
+      readdirSync(join(root, room))
+        .filter((name) => !name.endsWith('.ts'))
+        .map((name) => `dist/${room}/${name}`)
+    )
+    t.same(
+      files.filter((path) => !code.includes(path)).sort(),
+      ['.env.example', 'CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', ...assets].sort()
+    )
+  })
+
+  writeFileSync(join(project, 'package.json'), '{ "type": "module", "private": true }')
+  writeFileSync(join(project, 'consumer.ts'), consumer)
+  if (fromRegistry) {
+    const { devDependencies, dependencies } = readPackage(root)
+    const others = { '@types/node': devDependencies['@types/node'], fastify: dependencies['fastify'] }
+    const wanted = Object.entries(others).map(([name, version]) => `${name}@${String(version)}`)
+    await run('npm', ['install', '--no-audit', '--no-fund', tarball, ...wanted], { cwd: project })
+  } else {
+    const place = join(project, 'node_modules/latchkey')
+    mkdirSync(place, { recursive: true })
+    await run('tar', ['-xzf', tarball, '-C', place, '--strip-components=1'])
+  }
+
+  await t.test('is imported, and refuses to start without its configuration', async (t) => {
+    const script = `
+      import Fastify from 'fastify'
+      import { latchkey } from 'latchkey'
+      await Fastify().register(latchkey, { SECRET_KEY: 'short' })`
+    const refusal = await run(process.execPath, ['--input-type=module', '--eval', script], { cwd: project })
+      .then(() => 'it started')
+      .catch((error: { stderr: string }) => error.stderr)
+    t.match(refusal, /ConfigurationError: .*\n.*SECRET_KEY must be at least 32 bytes/)
+  })
+
+  await t.test(
+    'has types for a strict compiler, and adds to those of Fastify what it decorates',
+    async (t) => {
+      const host = { ...ts.createCompilerHost(compilerOptions), getCurrentDirectory: () => project }
+      const program = ts.createProgram([join(project, 'consumer.ts')], compilerOptions, host)
+      const problems = ts.getPreEmitDiagnostics(program).map(({ file, messageText }) => ({
+        file: file?.fileName,
+        message: ts.flattenDiagnosticMessageText(messageText, ' ')
+      }))
+      t.same(problems, [])
+      const ours = program
+        .getSourceFiles()
+        .filter(({ fileName }) => fileName.includes('node_modules/latchkey/'))
+      t.same(augmentations(ours).sort(), [
+        'fastify FastifyInstance.authenticate',
+        'fastify FastifyInstance.authenticateStrictly',
+        'fastify FastifyRequest.auth'
+      ])
+    }
+  )
+})
