@@ -11,7 +11,7 @@ async function proxiedRedis(t: Test) {
   const proxy = await startProxy(redis.port)
   t.teardown(() => proxy.close())
   const client = new Redis(proxy.port, {
-    commandTimeout: 300,
+    commandTimeout: 1_000,
     maxRetriesPerRequest: 0,
     retryStrategy: () => 10
   })
