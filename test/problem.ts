@@ -42,11 +42,12 @@ export function isProblem(
   return body
 }
 
-/** Asserts that an answer is some problem that is the client's fault. */
-export function isClientProblem(t: Test, response: LightMyRequestResponse, message: string) {
-  const code = response.json<ProblemBody>().code
-  t.ok(isProblemCode(code) && problems[code].status < 500, `${message}: ${code} is the client's`)
-  if (isProblemCode(code)) isProblem(t, response, code, message)
+/** Asserts that an answer is some problem that is the client's fault. @returns its code */
+export function isClientProblem(t: Test, response: LightMyRequestResponse, message: string): string {
+  const { code } = response.json<ProblemBody>()
+  if (isProblemCode(code) && problems[code].status < 500) isProblem(t, response, code, message)
+  else t.fail(`${message}: ${String(response.statusCode)} ${response.body}`)
+  return code
 }
 
 function isProblemCode(code: string): code is ProblemCode {
