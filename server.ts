@@ -1,6 +1,7 @@
 import closeWithGrace from 'close-with-grace'
 import Fastify from 'fastify'
 import { loadEnvFile } from 'node:process'
+import { inspect } from 'node:util'
 import {
   ConfigurationError,
   latchkey,
@@ -90,11 +91,16 @@ try {
 
 main().catch((error: unknown) => {
   process.stderr.write(
-    error instanceof ConfigurationError ? `${error.message}\n` : `Latchkey could not start: ${describe(error)}\n`
+    error instanceof ConfigurationError
+      ? `${error.message}\n`
+      : `Latchkey could not start: ${describe(error)}\n`
   )
   process.exitCode = 1
 })
 
+/** What went wrong, and why, down to the first cause; the stack is for who develops Latchkey itself. */
 function describe(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+  if (!(error instanceof Error)) return String(error)
+  if (process.env['LOG_LEVEL'] === 'debug' || process.env['LOG_LEVEL'] === 'trace') return inspect(error)
+  return error.cause instanceof Error ? `${error.message} (${describe(error.cause)})` : error.message
 }

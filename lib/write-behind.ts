@@ -16,6 +16,8 @@ export interface WriteBehind<Entry> {
   /** Ends the timer and writes what is left. */
   close: () => Promise<void>
   readonly size: number
+  /** Whether the last writing failed. */
+  readonly failing: boolean
   /** Entries dropped since the start. */
   readonly dropped: number
   /** The entry that has waited longest. */
@@ -34,6 +36,7 @@ export function createWriteBehind<Entry>(options: WriteBehindOptions<Entry>): Wr
   const { write, limit, supersedes = () => true, onChange } = options
   let noted = new Map<string, Entry>()
   let flushing = Promise.resolve()
+  let next: Promise<void> | undefined
   let failing = false
   let dropped = 0
 
@@ -65,7 +68,13 @@ export function createWriteBehind<Entry>(options: WriteBehindOptions<Entry>): Wr
     }
   }
 
-  const flush = () => (flushing = flushing.then(writeNoted))
+  // However many ask while one writing is under way, one more follows it.
+  const flush = () =>
+    (next ??= flushing =
+      flushing.then(() => {
+        next = undefined
+        return writeNoted()
+      }))
   const timer = setInterval(() => void flush(), interval)
   timer.unref()
 
@@ -75,6 +84,9 @@ export function createWriteBehind<Entry>(options: WriteBehindOptions<Entry>): Wr
     async close() {
       clearInterval(timer)
       await flush()
+    },
+    get failing() {
+      return failing
     },
     get size() {
       return noted.size

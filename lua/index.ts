@@ -126,7 +126,7 @@ export async function rotateSession(
   return { verdict, kind, gen, rotated_at, refresh_expires_at, expires_at, now, network }
 }
 
-/** lua/mark-unanswered.lua. */
-export async function markUnanswered(client: RedisClient, key: string, gen: number): Promise<void> {
-  await client.markUnanswered(key, gen)
+/** lua/mark-unanswered.lua. @returns whether it was the head */
+export async function markUnanswered(client: RedisClient, key: string, gen: number): Promise<boolean> {
+  return (await client.markUnanswered(key, gen)) === 1
 }

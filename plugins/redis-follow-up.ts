@@ -20,6 +20,15 @@ export interface RedisFollowUp {
   rotationUnanswered(sid: string, gen: number): void
 }
 
+interface UnansweredHead {
+  sid: string
+  gen: number
+  tries: number
+}
+
+/** How often, a second apart, Redis is asked for a head that it does not have (yet). */
+const maxTries = 10
+
 /** Of each kind, kept while Redis is away. Every refresh asks Postgres, so a revocation beyond it is no danger. */
 const limit = 100_000
 
@@ -39,12 +48,16 @@ export default fp(
       },
       onChange: onChange('revocations')
     })
-    const unanswered = createWriteBehind<{ sid: string; gen: number }>({
+    const unanswered = createWriteBehind<UnansweredHead>({
       limit,
-      write: async (heads) => {
-        await Promise.all(heads.map(({ sid, gen }) => whitelist.markUnanswered(sid, gen)))
+      async write(heads) {
+        const marked = await Promise.all(heads.map(({ sid, gen }) => whitelist.markUnanswered(sid, gen)))
+        for (const [index, { sid, gen, tries }] of heads.entries()) {
+          // What a server that hung was sent, it may run after what it was asked later on another connection.
+          if (!marked[index] && tries < maxTries) unanswered.note(sid, { sid, gen, tries: tries + 1 })
+        }
       },
-      supersedes: (entry, known) => entry.gen > known.gen,
+      supersedes: (entry, known) => entry.gen >= known.gen,
       onChange: onChange('unanswered rotations')
     })
     fastify.addHook('onClose', async () => {
@@ -60,10 +73,11 @@ export default fp(
       async sessionsEnded(sids) {
         feed.remember(sids)
         for (const sid of sids) ended.note(sid, sid)
-        await ended.flush()
+        // Nobody waits for a store that is known to be away.
+        if (!ended.failing) await ended.flush()
       },
       rotationUnanswered(sid, gen) {
-        unanswered.note(sid, { sid, gen })
+        unanswered.note(sid, { sid, gen, tries: 1 })
         void unanswered.flush()
       }
     })

@@ -18,6 +18,8 @@ function clientOptions({ STORE_TIMEOUT }: Configuration) {
   return {
     commandTimeout: STORE_TIMEOUT * 1000,
     connectTimeout: STORE_TIMEOUT * 1000,
+    // A server that hangs never closes its socket: leave it, or a failover would go unnoticed.
+    socketTimeout: STORE_TIMEOUT * 1000,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
@@ -29,9 +31,9 @@ function clientOptions({ STORE_TIMEOUT }: Configuration) {
   }
 }
 
-/** ms until the next attempt: doubling up to a second, with jitter so that nodes do not come back as one. */
+/** ms until the next attempt: doubling up to half a second, with jitter so that nodes do not come back as one. */
 function retryStrategy(attempt: number): number {
-  return Math.min(25 * 2 ** attempt, 1000) * (0.5 + Math.random() / 2)
+  return Math.min(25 * 2 ** attempt, 500) * (0.5 + Math.random() / 2)
 }
 
 /** One Redis, a Sentinel set or a Cluster, by the form of the URL (docs/configuration.md). */
@@ -57,6 +59,8 @@ function connect(configuration: Configuration): RedisClient {
       ...credentialOptions,
       sentinels: nodes,
       name,
+      // One frozen sentinel must not keep us from asking the next.
+      sentinelCommandTimeout: 500,
       sentinelRetryStrategy: retryStrategy
     })
   }
@@ -66,7 +70,7 @@ function connect(configuration: Configuration): RedisClient {
     enableAutoPipelining: true,
     clusterRetryStrategy: retryStrategy,
     slotsRefreshTimeout: 1000,
-    slotsRefreshInterval: 5000
+    slotsRefreshInterval: 1000
   })
 }
 

@@ -80,7 +80,11 @@ export default fp(
 
     await reconcile()
     await subscriber.subscribe(channel)
-    const timer = setInterval(reconcileQuietly, reconcileInterval)
+    const timer = setInterval(() => {
+      reconcileQuietly()
+      // A listener asks nothing, so it would never notice a server that hangs.
+      subscriber.ping().catch(() => undefined)
+    }, reconcileInterval)
     timer.unref()
     fastify.addHook('onClose', async () => {
       clearInterval(timer)

@@ -53,11 +53,17 @@ export default fp(
         records.find(sid)
       ])
       if (rotation.status === 'rejected') {
-        // Whether Redis rotated is unknown. If it did, the client comes back with the parent, perhaps late.
-        redisFollowUp.rotationUnanswered(sid, presented.gen + 1)
-        throw rotation.reason
+        const error: unknown = rotation.reason
+        // If Redis did rotate, the client comes back with the parent, perhaps after the overlap.
+        if (error instanceof StoreUnavailable && error.mayHaveHappened) {
+          redisFollowUp.rotationUnanswered(sid, presented.gen + 1)
+        }
+        throw error
       }
-      if (found.status === 'fulfilled') return { rotation: rotation.value, record: found.value }
+      if (found.status === 'fulfilled') {
+        if (found.value) seenGood?.set(sid, found.value)
+        return { rotation: rotation.value, record: found.value }
+      }
       const record = rotation.value.verdict === 'absent' ? undefined : staleRecord(sid, found.reason)
       if (record) return { rotation: rotation.value, record }
       if (rotation.value.verdict === 'rotated') redisFollowUp.rotationUnanswered(sid, rotation.value.gen)
@@ -89,6 +95,7 @@ export default fp(
         const { rotation: decided, record } = await ask(sid, presented)
         if (record?.revoked_reason !== null || record.user_disabled) {
           metrics.refreshes.inc({ verdict: 'revoked', kind: '' })
+          seenGood?.delete(sid)
           await redisFollowUp.sessionsEnded([sid])
           throw refusalOf(record)
         }
@@ -104,7 +111,6 @@ export default fp(
             const { rotated_at, refresh_expires_at } = rotation
             const { idempotency_key_hash } = presented
             journal.note({ sid, gen: rotation.gen, rotated_at, refresh_expires_at, idempotency_key_hash })
-            seenGood?.set(sid, record)
             return fastify.issueTokens(record, rotation)
           }
           case 'replayed':

@@ -24,8 +24,8 @@ export interface SessionWhitelist {
   ): Promise<Pick<Rotation, 'rotated_at' | 'refresh_expires_at' | 'expires_at'>>
   /** Decides what a presented generation is worth; see lua/rotate-session.lua. */
   rotate(sid: string, presented: PresentedGeneration, rebuild?: SessionEntry): Promise<Rotation>
-  /** Lets the parent of a head that was never answered be replayed until the next rotation. */
-  markUnanswered(sid: string, gen: number): Promise<void>
+  /** Lets the parent of a head that was never answered be replayed until the next rotation. @returns whether it was the head */
+  markUnanswered(sid: string, gen: number): Promise<boolean>
   /** The head of a session, 0 where there is no entry. */
   head(sid: string): Promise<number>
   remove(sids: readonly string[]): Promise<void>

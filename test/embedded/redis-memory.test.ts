@@ -123,7 +123,7 @@ void t.test('it goes into @fastify/redis, and needs no folder', async (t) => {
   t.equal(await redisClient.get('kept'), '42')
   await fastify.close()
 
-  t.match(stores.description, ['in the memory of this process: sessions end with it'])
+  t.match(stores.description, ['in the memory of this process: its data ends with it'])
   const ended = once(redisClient, 'end')
   await stores.close()
   await ended

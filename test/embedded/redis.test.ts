@@ -92,7 +92,7 @@ void t.test('without either program', async (t) => {
   const stores = await startEmbeddedStores({ ...options, dataDir })
   t.teardown(stores.close)
   t.ok(stores.redisClient)
-  t.match(stores.description, ['sessions end with it'])
+  t.match(stores.description, ['its data ends with it'])
 })
 
 void t.test('a server that does not come up is quoted, and the other store stopped', async (t) => {
