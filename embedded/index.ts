@@ -74,7 +74,8 @@ async function startMemoryRedis(): Promise<Store> {
   const redisClient = createMemoryRedis()
   return {
     addresses: { redisClient },
-    description: 'Redis (ioredis-mock) in the memory of this process: its data ends with it, and sessions are written anew from Postgres',
+    description:
+      'Redis (ioredis-mock) in the memory of this process: its data ends with it, and sessions are written anew from Postgres',
     async stop() {
       await redisClient.flushall()
       redisClient.disconnect()

@@ -2,7 +2,10 @@
 import t from 'tap'
 import { bearer, build, makeStores, refresh, signUp, tokensOf } from '../helper.ts'
 
-const [old, recent] = ['the secret key of last year is long enough', 'the secret key of this year is long enough']
+const [old, recent] = [
+  'the secret key of last year is long enough',
+  'the secret key of this year is long enough'
+]
 
 t.test('a session and its access token outlive the secret key they were made with', async (t) => {
   const stores = await makeStores(t)
