@@ -69,6 +69,9 @@ function connect(configuration: Configuration): RedisClient {
     enableOfflineQueue: false,
     enableAutoPipelining: true,
     clusterRetryStrategy: retryStrategy,
+    // Here too nothing is sent twice but what a node did not take (MOVED, ASK).
+    retryDelayOnFailover: 0,
+    retryDelayOnClusterDown: 0,
     slotsRefreshTimeout: 1000,
     slotsRefreshInterval: 1000
   })
