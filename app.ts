@@ -84,8 +84,11 @@ export function serverOptions(configuration: Configuration) {
     requestTimeout: 10_000,
     keepAliveTimeout: 72_000,
     handlerTimeout: 15_000,
-    http: { headersTimeout: 10_000 },
+    // Node looks every so often whether these have passed: by itself, every 30 s.
+    http: { headersTimeout: 10_000, connectionsCheckingInterval: 1000 },
     forceCloseConnections: 'idle',
+    // What arrives while we close is answered as ever, with Connection: close.
+    return503OnClosing: false,
     ...unreadableRequests(configuration.PUBLIC_URL)
   } satisfies FastifyHttpOptions<Server>
 }
