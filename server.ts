@@ -1,7 +1,9 @@
 import closeWithGrace from 'close-with-grace'
 import Fastify from 'fastify'
+import type { Server } from 'node:http'
 import { loadEnvFile } from 'node:process'
-import { inspect } from 'node:util'
+import { setTimeout } from 'node:timers/promises'
+import { inspect, promisify } from 'node:util'
 import {
   ConfigurationError,
   latchkey,
@@ -13,8 +15,11 @@ import {
 import { startEmbeddedStores } from './embedded/index.ts'
 import { secretKeyOf } from './embedded/secret-key.ts'
 
-/** ms that requests in flight have after a signal. */
+/** ms that requests in flight have after a signal, the draining of connections included. */
 const closeDelay = 9000
+
+/** ms that clients have to learn, by the answer to their next request, that their connection is closed. */
+const drainDelay = 1000
 
 /** Starts what the environment does not name: embedded Postgres, embedded Redis, a secret key. */
 async function embed(configuration: Configuration) {
@@ -38,12 +43,15 @@ async function main(): Promise<void> {
   const configuration = readConfiguration(process.env)
   const stores = await embed(configuration)
   const fastify = Fastify(serverOptions(configuration))
+  fastify.addHook('preClose', () => drain(fastify.server))
   const close = async () => {
     await fastify.close()
     await stores?.close()
   }
 
-  closeWithGrace({ delay: closeDelay, logger: false }, async ({ signal, err }) => {
+  // Not at the end of a start that failed, which would then pass for a success.
+  const skip = ['beforeExit' as const]
+  closeWithGrace({ delay: closeDelay, logger: false, skip }, async ({ signal, err }) => {
     if (err) fastify.log.fatal({ err }, 'closing after an error that nobody caught')
     else fastify.log.info({ signal }, 'closing: requests in flight are answered first')
     await close()
@@ -63,6 +71,16 @@ async function main(): Promise<void> {
   const address = fastify.server.address()
   const port = typeof address === 'object' && address ? address.port : configuration.PORT
   if (configuration.NODE_ENV !== 'production') say(banner(configuration, port, stores?.description ?? []))
+}
+
+/**
+ * Until nobody is connected, or has had the time to be told. Connections that are closed while they idle
+ * would be cut under a request that is already on its way.
+ */
+async function drain(server: Server): Promise<void> {
+  const connections = promisify(server.getConnections.bind(server))
+  const deadline = performance.now() + drainDelay
+  while (performance.now() < deadline && (await connections()) > 0) await setTimeout(20)
 }
 
 function banner(configuration: Configuration, port: number, description: string[]): string {
@@ -101,6 +119,8 @@ main().catch((error: unknown) => {
 /** What went wrong, and why, down to the first cause; the stack is for who develops Latchkey itself. */
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
+  if ('code' in error && error.code === 'EADDRINUSE')
+    return `${error.message}. Stop what listens there, or set PORT to another port`
   if (process.env['LOG_LEVEL'] === 'debug' || process.env['LOG_LEVEL'] === 'trace') return inspect(error)
   return error.cause instanceof Error ? `${error.message} (${describe(error.cause)})` : error.message
 }
