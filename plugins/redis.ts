@@ -77,6 +77,27 @@ function connect(configuration: Configuration): RedisClient {
   })
 }
 
+/** ms for Redis to answer at start: less than Fastify gives a plugin, so that who waits is told for what. */
+const readyWithin = 5000
+
+/** @throws where Redis does not answer, with the last reason */
+async function untilReady(client: RedisClient): Promise<void> {
+  if (client.status === 'ready') return
+  await new Promise<void>((resolve, reject) => {
+    let cause: Error | undefined
+    const timer = setTimeout(() => {
+      reject(new Error('Redis does not answer: is REDIS_URL right, and does it run?', { cause }))
+    }, readyWithin)
+    client.on('error', (error: Error) => {
+      cause = error
+    })
+    client.once('ready', () => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
+}
+
 /**
  * Decorates `fastify.redisClient`, with the scripts loaded.
  * @param options.redisClient a client made by the caller, who also closes it
@@ -87,14 +108,15 @@ export default fp<{ redisClient?: RedisClient | undefined }>(
     client.on('error', (error: Error) => {
       fastify.log.warn({ err: error }, 'Redis connection error')
     })
+    fastify.addHook('onClose', async () => {
+      if (!options.redisClient) client.disconnect()
+    })
+    await untilReady(client)
     defineScripts(client)
     // An own `redis`, so that one that the host app has registered is neither used nor in the way.
     fastify.decorate('redis', Object.create(null) as typeof fastify.redis)
     await fastify.register(redis, { client, namespace: 'latchkey' })
     fastify.decorate<RedisClient>('redisClient', client)
-    fastify.addHook('onClose', async () => {
-      if (!options.redisClient) client.disconnect()
-    })
   },
   { name: 'redis', dependencies: ['configuration'] }
 )
