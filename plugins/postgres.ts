@@ -29,10 +29,11 @@ export default fp(
       query: (...args: unknown[]) => ask('postgres', query(...args), deadline),
       transact: (...args: unknown[]) => ask('postgres', transact(...args))
     })
-    fastify.pg.pool.on('error', (error) => {
-      fastify.log.warn({ err: error }, 'an idle connection to Postgres broke')
-    })
     const { pool } = fastify.pg
+    pool.on('error', ({ message }) => {
+      // Not the error itself, which holds the client and all that it knows. While we close, it is no news.
+      if (!pool.ending) fastify.log.warn({ reason: message }, 'an idle connection to Postgres broke')
+    })
     fastify.metrics.gauge('latchkey_postgres_connections', 'Connections of the pool', () => pool.totalCount)
     fastify.metrics.gauge(
       'latchkey_postgres_idle_connections',
