@@ -1,18 +1,46 @@
 // The test command. `npm test` runs the suite on embedded stores of its own, `npm run test:services` on the
 // servers that DATABASE_URL and REDIS_URL name. What follows `--` goes to tap: npm test -- test/routes
+//
+// The whole suite on embedded stores also checks the coverage. On other stores (EMBEDDED_REDIS=memory, or
+// servers) what never touches the named stores is left out: its result is the same.
 import { spawn } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startEmbeddedStores } from '../embedded/index.ts'
 
 const [, , ...given] = process.argv
 const onServices = given[0] === '--services'
-const tapArguments = onServices ? given.slice(1) : given
+const paths = onServices ? given.slice(1) : given
+const whole = paths.length === 0 && !onServices && process.env['EMBEDDED_REDIS'] !== 'memory'
+
+/** Tests that start what they need themselves, or need no store. */
+const independent = [
+  'stores',
+  'embedded',
+  'docs',
+  'lib',
+  'schemas',
+  'server',
+  'package.test.ts',
+  'architecture.test.ts'
+]
+
+/** Percent of the lines. */
+const coverageFloor = 95
+
+function tapArguments(): string[] {
+  if (whole) return ['--coverage-report=json-summary']
+  if (paths.length > 0) return paths
+  return [
+    '--disable-coverage',
+    ...independent.map((path) => `--exclude=test/${path.replace(/^\w+$/, '$&/**')}`)
+  ]
+}
 
 function run(env: NodeJS.ProcessEnv): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn('tap', ['run', ...tapArguments], {
+    const child = spawn('tap', ['run', ...tapArguments()], {
       stdio: 'inherit',
       env: { ...process.env, ...env }
     })
@@ -54,8 +82,26 @@ async function onNamedServices(): Promise<number> {
   return run({})
 }
 
+/** @returns 1 where less of our own code was run than the floor says */
+async function checkCoverage(): Promise<number> {
+  const file = new URL('../.tap/report/coverage-summary.json', import.meta.url)
+  const summary = JSON.parse(await readFile(file, 'utf8')) as Record<string, { lines: { pct: number } }>
+  const { total, ...files } = summary
+  const covered = total?.lines.pct ?? 0
+  say(`Coverage: ${String(covered)} % of the lines (at least ${String(coverageFloor)} %)`)
+  if (covered >= coverageFloor) return 0
+  const worst = Object.entries(files)
+    .sort(([, one], [, other]) => one.lines.pct - other.lines.pct)
+    .slice(0, 10)
+  say(
+    `The least covered:\n${worst.map(([name, { lines }]) => `  ${String(lines.pct)} %  ${name}`).join('\n')}`
+  )
+  return 1
+}
+
 function say(text: string): void {
   process.stdout.write(`${text}\n`)
 }
 
-process.exitCode = await (onServices ? onNamedServices() : onEmbedded())
+const code = await (onServices ? onNamedServices() : onEmbedded())
+process.exitCode = code === 0 && whole ? await checkCoverage() : code
