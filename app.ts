@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { FastifyHttpOptions, FastifyPluginAsync } from 'fastify'
+import type { FastifyHttpOptions, FastifyPluginAsync, FastifyRequest } from 'fastify'
 import type { Server } from 'node:http'
 import fp from 'fastify-plugin'
 import type { Cluster, Redis } from 'ioredis'
@@ -75,7 +75,16 @@ export function serverOptions(configuration: Configuration) {
   return {
     logger: {
       level: configuration.LOG_LEVEL,
-      redact: ['req.headers.authorization', 'req.headers.cookie', 'res.headers["set-cookie"]']
+      redact: ['req.headers.authorization', 'req.headers.cookie', 'res.headers["set-cookie"]'],
+      // Without the query: somebody may have put a token there (RFC 6750 §5.3).
+      serializers: {
+        req: ({ method, url, host, ip }: FastifyRequest) => ({
+          method,
+          url: url.replace(/\?.*/s, ''),
+          host,
+          remoteAddress: ip
+        })
+      }
     },
     genReqId: () => randomUUID(),
     trustProxy: configuration.TRUST_PROXY.length > 0 ? configuration.TRUST_PROXY : false,
