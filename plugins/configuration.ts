@@ -1,6 +1,8 @@
 import type { Ajv } from 'ajv'
 import { envSchema } from 'env-schema'
 import fp from 'fastify-plugin'
+import ipaddr from 'ipaddr.js'
+import { isIP } from 'node:net'
 import { ConfigurationError } from '../lib/configuration-error.ts'
 import { parseDuration } from '../lib/duration.ts'
 import { Configuration, type ConfigurationInput } from '../schemas/configuration.ts'
@@ -32,16 +34,15 @@ export function readConfiguration(input: ConfigurationInput): Configuration {
   } catch (error) {
     throw new ConfigurationError(describe(error))
   }
-  const publicUrl = read.PUBLIC_URL ?? `http://localhost:${String(read.PORT)}`
-  const configuration = {
-    ...read,
-    PUBLIC_URL: publicUrl.replace(/\/$/, ''),
-    AUDIENCE: read.AUDIENCE ?? publicUrl
-  }
+  const issuer = (read.PUBLIC_URL ?? `http://localhost:${String(read.PORT)}`).replace(/\/$/, '')
+  const configuration = { ...read, PUBLIC_URL: issuer, AUDIENCE: read.AUDIENCE ?? issuer }
   const problems = contradictions(configuration)
   if (problems.length > 0) throw new ConfigurationError(problems)
   return configuration
 }
+
+/** The ranges that Fastify knows by name, for `trustProxy`. */
+const namedRanges = ['loopback', 'linklocal', 'uniquelocal']
 
 /** What no single value shows: rules over several values, and what production refuses. */
 function contradictions(configuration: Configuration): string[] {
@@ -53,7 +54,7 @@ function contradictions(configuration: Configuration): string[] {
 
   refuse(
     !isHttpUrl(configuration.PUBLIC_URL),
-    'PUBLIC_URL must be an http:// or https:// URL without query or fragment'
+    'PUBLIC_URL must be an http:// or https:// URL without credentials, query or fragment'
   )
   for (const origin of configuration.ALLOWED_ORIGINS) {
     refuse(
@@ -61,6 +62,21 @@ function contradictions(configuration: Configuration): string[] {
       `ALLOWED_ORIGINS: "${origin}" must be an exact origin such as https://app.example.com (no path, no wildcard, not null)`
     )
   }
+  for (const proxy of configuration.TRUST_PROXY) {
+    refuse(
+      !isProxy(proxy),
+      `TRUST_PROXY: "${proxy}" must be an IP address, a range such as 10.0.0.0/8, or one of: ${namedRanges.join(', ')}`
+    )
+  }
+  refuse(
+    configuration.DATABASE_URL !== undefined && !/^postgres(ql)?:\/\/./.test(configuration.DATABASE_URL),
+    'DATABASE_URL must begin with postgres://'
+  )
+  refuse(
+    configuration.REDIS_URL !== undefined &&
+      !/^(rediss?|unix|redis-sentinel|redis-cluster):\/\/./.test(configuration.REDIS_URL),
+    'REDIS_URL must begin with redis://, rediss://, unix://, redis-sentinel:// or redis-cluster://'
+  )
   for (const secret of configuration.SECRET_KEY) {
     refuse(
       Buffer.byteLength(secret) < 32,
@@ -101,11 +117,15 @@ function contradictions(configuration: Configuration): string[] {
 function isHttpUrl(text: string): boolean {
   if (!URL.canParse(text)) return false
   const url = new URL(text)
-  return /^https?:$/.test(url.protocol) && !url.search && !url.hash && !url.username
+  return /^https?:$/.test(url.protocol) && !url.search && !url.hash && !url.username && !url.password
 }
 
 function isOrigin(text: string): boolean {
-  return isHttpUrl(text) && new URL(text).origin === text
+  return isHttpUrl(text) && new URL(text).origin === text && !text.includes('*')
+}
+
+function isProxy(text: string): boolean {
+  return isIP(text) !== 0 || ipaddr.isValidCIDR(text) || namedRanges.includes(text)
 }
 
 function isLocal(url: string): boolean {
