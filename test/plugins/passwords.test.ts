@@ -1,0 +1,103 @@
+import argon2 from 'argon2'
+import t from 'tap'
+import { build, codeOf, logIn, password, refresh, signUp, tokensOf, type App } from '../helper.ts'
+import { isProblem } from '../problem.ts'
+
+const post = (app: App, email: string, password: string) =>
+  app.inject({ method: 'POST', url: '/auth/login', payload: { email, password } })
+
+const hashOf = async ({ stores: { pool } }: App, user_id: string) => {
+  const { rows } = await pool.query<{ password_hash: string }>(
+    'SELECT password_hash FROM users WHERE id = $1',
+    [user_id]
+  )
+  return rows[0]?.password_hash ?? ''
+}
+
+const setHash = ({ stores: { pool } }: App, user_id: string, hash: string) =>
+  pool.query('UPDATE users SET password_hash = $2 WHERE id = $1', [user_id, hash])
+
+t.test('a hash of other parameters is replaced at the next login, and at no other time', async (t) => {
+  const app = await build(t)
+  const { email, user_id } = await signUp(app)
+  const today = await hashOf(app, user_id)
+  t.match(today, /^\$argon2id\$v=19\$/)
+  for (const weaker of [
+    { memoryCost: 8192, timeCost: 1 },
+    { memoryCost: 19_456, timeCost: 1 },
+    { memoryCost: 19_456, timeCost: 2, parallelism: 4 }
+  ]) {
+    const old = await argon2.hash(password, { parallelism: 1, ...weaker })
+    await setHash(app, user_id, old)
+    t.equal(codeOf(await post(app, email, 'a wrong password')), 'invalid_credentials')
+    t.equal(await hashOf(app, user_id), old, 'a wrong password replaces nothing')
+    await logIn(app, email)
+    const renewed = await hashOf(app, user_id)
+    t.match(renewed, /^\$argon2id\$v=19\$m=19456,(t=2,p=1|p=1,t=2)\$/)
+    t.not(renewed, today, 'with a salt of its own')
+    await logIn(app, email)
+    t.equal(await hashOf(app, user_id), renewed, 'and then it stays')
+  }
+})
+
+t.test('a login does not fail because its hash can not be replaced', async (t) => {
+  const app = await build(t)
+  const { email, user_id } = await signUp(app)
+  const old = await argon2.hash(password, { memoryCost: 8192, timeCost: 1, parallelism: 1 })
+  await setHash(app, user_id, old)
+  await app.stores.pool.query(
+    `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'read only'; END $$;
+     CREATE TRIGGER refuse BEFORE UPDATE OF password_hash ON users EXECUTE FUNCTION refuse()`
+  )
+  const { refresh_token } = await logIn(app, email)
+  t.equal((await refresh(app, refresh_token)).statusCode, 200)
+  t.equal(await hashOf(app, user_id), old)
+})
+
+/** On a busy machine a flood slows the stores too, which is not what is looked at here. */
+const patient = { STORE_TIMEOUT: '60s' }
+
+t.test('a flood of logins is shed with 503 and Retry-After, and refreshes go on', async (t) => {
+  const app = await build(t, patient)
+  const { email, refresh_token } = await signUp(app)
+  let token = refresh_token
+  const flood = Array.from({ length: 220 }, (_, index) =>
+    post(app, index % 2 === 0 ? email : 'nobody@example.com', 'a wrong password')
+  )
+  for (let rotation = 0; rotation < 20; rotation++) {
+    const response = await refresh(app, token)
+    t.equal(response.statusCode, 200)
+    token = tokensOf(response).refresh_token
+  }
+  const answers = await Promise.all(flood)
+  const shed = answers.filter(({ statusCode }) => statusCode === 503)
+  t.ok(shed.length > 0)
+  for (const response of shed) {
+    isProblem(t, response, 'temporarily_unavailable')
+    t.match(response.headers['retry-after'], /^[1-9]$/)
+  }
+  const answered = answers.filter(({ statusCode }) => statusCode !== 503)
+  t.ok(answered.length > 0)
+  t.same(new Set(answered.map(codeOf)), new Set(['invalid_credentials']))
+  t.equal((await post(app, email, password)).statusCode, 200, 'and afterwards all is as before')
+})
+
+t.test('a signup that is shed leaves nothing behind', async (t) => {
+  const app = await build(t, patient)
+  const responses = await Promise.all(
+    Array.from({ length: 220 }, (_, index) =>
+      app.inject({
+        method: 'POST',
+        url: '/auth/signup',
+        payload: { email: `flood-${String(index)}@example.com`, password }
+      })
+    )
+  )
+  const shed = responses.filter(
+    ({ statusCode, headers }) => statusCode === 503 && headers['retry-after'] === '5'
+  )
+  t.ok(shed.length > 0)
+  const emails = shed.map((response) => `flood-${String(responses.indexOf(response))}@example.com`)
+  const { rows } = await app.stores.pool.query('SELECT email FROM users WHERE email = ANY($1)', [emails])
+  t.same(rows, [])
+})
