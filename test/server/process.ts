@@ -103,6 +103,9 @@ export interface Answer {
   body: string
 }
 
+/** A new connection that was not taken: nothing was asked, and nothing is lost. */
+export class NotConnected extends Error {}
+
 /** Asks over a real connection. Not with fetch, which says `Sec-Fetch-Mode` and so is a browser to us. */
 export async function ask(
   method: string,
@@ -112,7 +115,9 @@ export async function ask(
   const type = body === undefined ? {} : { 'content-type': 'application/json' }
   const asked = request(url, { method, headers: { ...type, ...headers }, ...(agent ? { agent } : {}) })
   asked.end(body === undefined ? undefined : JSON.stringify(body))
-  const [response] = (await once(asked, 'response')) as [IncomingMessage]
+  const [response] = (await once(asked, 'response').catch((cause: unknown) => {
+    throw asked.reusedSocket ? cause : new NotConnected(undefined, { cause })
+  })) as [IncomingMessage]
   return { status: response.statusCode ?? 0, headers: response.headers, body: await text(response) }
 }
 
