@@ -29,6 +29,12 @@ export default fp(
       query: (...args: unknown[]) => ask('postgres', query(...args), deadline),
       transact: (...args: unknown[]) => ask('postgres', transact(...args))
     })
+    fastify.pg.pool.on('connect', (client) => {
+      // One that breaks while a transaction holds it: its next query reports it, and nobody else may die of it.
+      client.on('error', (error) => {
+        fastify.log.debug({ err: error }, 'a connection to Postgres broke')
+      })
+    })
     const { pool } = fastify.pg
     pool.on('error', ({ message }) => {
       // Not the error itself, which holds the client and all that it knows. While we close, it is no news.
