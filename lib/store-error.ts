@@ -3,17 +3,11 @@ export type Store = 'postgres' | 'redis'
 /** A store could not answer: 503, try again, nothing was decided. What it was asked may still have happened. */
 export class StoreUnavailable extends Error {
   readonly store: Store
-  /** Whether what the store was asked may have been done all the same: its answer was lost, or is late. */
-  readonly mayHaveHappened: boolean
 
   constructor(store: Store, cause: unknown) {
     super(`${store} does not answer`, { cause })
     this.name = 'StoreUnavailable'
     this.store = store
-    this.mayHaveHappened = !(
-      cause instanceof Error &&
-      (refusedUnsent.test(cause.message) || redisReplies.test(cause.message))
-    )
   }
 }
 
@@ -69,9 +63,6 @@ const postgresUnavailable = /^(08...|53...|57P..|57014|25006|58...)$/
 // Errors that the clients raise themselves and give no code.
 const clientMessages =
   /^(timeout exceeded when trying to connect|Query read timeout|Connection terminated|Client has encountered a connection error|Connection is closed|Too many Cluster redirections|Command timed out|Stream isn't writeable|Cluster isn't ready|Cannot use a pool after calling end)/
-
-// Raised by ioredis before anything was sent.
-const refusedUnsent = /^(Stream isn't writeable|Cluster isn't ready|None of startup nodes)/
 
 const redisReplies =
   /^(READONLY|LOADING|OOM|NOREPLICAS|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|MASTERDOWN|BUSY|UNKILLABLE|MISCONF|NOAUTH|UNBLOCKED) ?/

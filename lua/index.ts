@@ -9,7 +9,7 @@ declare module 'ioredis' {
   interface RedisCommander<Context> {
     createSession(key: string, ...args: Text[]): Result<[number, number, number], Context>
     rotateSession(key: string, ...args: Text[]): Result<RotationReply, Context>
-    markUnanswered(key: string, gen: Text): Result<0 | 1, Context>
+    markAnswered(key: string, gen: Text): Result<0 | 1, Context>
   }
 }
 
@@ -64,7 +64,7 @@ const read = (name: string) => readFileSync(new URL(`${name}.lua`, import.meta.u
 const scripts = {
   createSession: read('create-session'),
   rotateSession: read('rotate-session'),
-  markUnanswered: read('mark-unanswered')
+  markAnswered: read('mark-answered')
 }
 
 /** Loads the scripts into a client; they are then sent by their hash (EVALSHA). */
@@ -126,7 +126,7 @@ export async function rotateSession(
   return { verdict, kind, gen, rotated_at, refresh_expires_at, expires_at, now, network }
 }
 
-/** lua/mark-unanswered.lua. @returns whether it was the head */
-export async function markUnanswered(client: RedisClient, key: string, gen: number): Promise<boolean> {
-  return (await client.markUnanswered(key, gen)) === 1
+/** lua/mark-answered.lua. */
+export async function markAnswered(client: RedisClient, key: string, gen: number): Promise<void> {
+  await client.markAnswered(key, gen)
 }

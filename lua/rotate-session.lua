@@ -87,7 +87,7 @@ if gen < head then
       kind = 'overlap'
     elseif idempotency_key_hash ~= '' and idempotency_key_hash == entry[7] then
       kind = 'idempotency_key'
-    elseif entry[8] then
+    elseif entry[8] == '1' then
       kind = 'unanswered'
     end
   end
@@ -128,10 +128,9 @@ end
 head = gen + 1
 rotated_at = now
 refresh_expires_at = math.min(now + tonumber(ARGV[6]), expires_at)
+-- Unanswered until lua/mark-answered.lua says otherwise; strict single use (no overlap) has no such mercy.
+local unanswered = tonumber(ARGV[5]) > 0 and 1 or 0
 write('gen', head, 'rotated_at', rotated_at, 'refresh_expires_at', refresh_expires_at,
-  'idempotency_key_hash', idempotency_key_hash, 'network', ARGV[9],
+  'idempotency_key_hash', idempotency_key_hash, 'network', ARGV[9], 'unanswered', unanswered,
   'window_started_at', window_started_at, 'window_rotations', window_rotations + 1)
-if entry[8] then
-  redis.call('HDEL', KEYS[1], 'unanswered')
-end
 return answer('rotated', kind)

@@ -13,21 +13,9 @@ export interface RedisFollowUp {
    * Redis forgets them and the other nodes hear of it, as soon as Redis takes it.
    */
   sessionsEnded(sids: readonly string[]): Promise<void>
-  /**
-   * A rotation may have been made whose answer nobody got: as soon as Redis takes it, the parent of the head
-   * `gen` may be replayed until the next rotation.
-   */
-  rotationUnanswered(sid: string, gen: number): void
+  /** The answer that carries the head `gen` leaves us now: its parent is no longer replayed beyond the overlap. */
+  rotationAnswered(sid: string, gen: number): void
 }
-
-interface UnansweredHead {
-  sid: string
-  gen: number
-  tries: number
-}
-
-/** How often, a second apart, Redis is asked for a head that it does not have (yet). */
-const maxTries = 10
 
 /** Of each kind, kept while Redis is away. Every refresh asks Postgres, so a revocation beyond it is no danger. */
 const limit = 100_000
@@ -48,25 +36,21 @@ export default fp(
       },
       onChange: onChange('revocations')
     })
-    const unanswered = createWriteBehind<UnansweredHead>({
+    const answered = createWriteBehind<{ sid: string; gen: number }>({
       limit,
-      async write(heads) {
-        const marked = await Promise.all(heads.map(({ sid, gen }) => whitelist.markUnanswered(sid, gen)))
-        for (const [index, { sid, gen, tries }] of heads.entries()) {
-          // What a server that hung was sent, it may run after what it was asked later on another connection.
-          if (!marked[index] && tries < maxTries) unanswered.note(sid, { sid, gen, tries: tries + 1 })
-        }
+      write: async (heads) => {
+        await Promise.all(heads.map(({ sid, gen }) => whitelist.markAnswered(sid, gen)))
       },
-      supersedes: (entry, known) => entry.gen >= known.gen,
-      onChange: onChange('unanswered rotations')
+      supersedes: (entry, known) => entry.gen > known.gen,
+      onChange: onChange('answered rotations')
     })
     fastify.addHook('onClose', async () => {
-      await Promise.all([ended.close(), unanswered.close()])
+      await Promise.all([ended.close(), answered.close()])
     })
     fastify.metrics.gauge(
       'latchkey_redis_follow_ups',
       'What Redis has not heard of yet',
-      () => ended.size + unanswered.size
+      () => ended.size + answered.size
     )
 
     fastify.decorate('redisFollowUp', {
@@ -76,9 +60,9 @@ export default fp(
         // Nobody waits for a store that is known to be away.
         if (!ended.failing) await ended.flush()
       },
-      rotationUnanswered(sid, gen) {
-        unanswered.note(sid, { sid, gen, tries: 1 })
-        void unanswered.flush()
+      rotationAnswered(sid, gen) {
+        answered.note(sid, { sid, gen })
+        void answered.flush()
       }
     })
   },

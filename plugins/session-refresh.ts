@@ -52,21 +52,13 @@ export default fp(
         whitelist.rotate(sid, presented),
         records.find(sid)
       ])
-      if (rotation.status === 'rejected') {
-        const error: unknown = rotation.reason
-        // If Redis did rotate, the client comes back with the parent, perhaps after the overlap.
-        if (error instanceof StoreUnavailable && error.mayHaveHappened) {
-          redisFollowUp.rotationUnanswered(sid, presented.gen + 1)
-        }
-        throw error
-      }
+      if (rotation.status === 'rejected') throw rotation.reason
       if (found.status === 'fulfilled') {
         if (found.value) seenGood?.set(sid, found.value)
         return { rotation: rotation.value, record: found.value }
       }
       const record = rotation.value.verdict === 'absent' ? undefined : staleRecord(sid, found.reason)
       if (record) return { rotation: rotation.value, record }
-      if (rotation.value.verdict === 'rotated') redisFollowUp.rotationUnanswered(sid, rotation.value.gen)
       throw found.reason
     }
 
@@ -110,6 +102,7 @@ export default fp(
           case 'rotated': {
             const { rotated_at, refresh_expires_at } = rotation
             const { idempotency_key_hash } = presented
+            redisFollowUp.rotationAnswered(sid, rotation.gen)
             journal.note({ sid, gen: rotation.gen, rotated_at, refresh_expires_at, idempotency_key_hash })
             return fastify.issueTokens(record, rotation)
           }

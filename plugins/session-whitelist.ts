@@ -2,7 +2,7 @@ import fp from 'fastify-plugin'
 import { ask } from '../lib/store-error.ts'
 import {
   createSession,
-  markUnanswered,
+  markAnswered,
   rotateSession,
   type PresentedGeneration,
   type Rotation,
@@ -24,8 +24,8 @@ export interface SessionWhitelist {
   ): Promise<Pick<Rotation, 'rotated_at' | 'refresh_expires_at' | 'expires_at'>>
   /** Decides what a presented generation is worth; see lua/rotate-session.lua. */
   rotate(sid: string, presented: PresentedGeneration, rebuild?: SessionEntry): Promise<Rotation>
-  /** Lets the parent of a head that was never answered be replayed until the next rotation. @returns whether it was the head */
-  markUnanswered(sid: string, gen: number): Promise<boolean>
+  /** Ends what an unanswered head allows: that its parent is replayed however late. */
+  markAnswered(sid: string, gen: number): Promise<void>
   /** The head of a session, 0 where there is no entry. */
   head(sid: string): Promise<number>
   remove(sids: readonly string[]): Promise<void>
@@ -52,7 +52,7 @@ export default fp(
       create: (sid, session) =>
         asked(createSession(client, key(sid), { ...session, idle_ttl, absolute_ttl })),
       rotate: (sid, presented, rebuild) => asked(rotateSession(client, key(sid), presented, rules, rebuild)),
-      markUnanswered: (sid, gen) => asked(markUnanswered(client, key(sid), gen)),
+      markAnswered: (sid, gen) => asked(markAnswered(client, key(sid), gen)),
       head: async (sid) => Number((await asked(client.hget(key(sid), 'gen'))) ?? 0),
       async remove(sids) {
         // One key a command: the keys of a user lie in many slots of a Cluster.
