@@ -77,12 +77,10 @@ function contradictions(configuration: Configuration): string[] {
       !/^(rediss?|unix|redis-sentinel|redis-cluster):\/\/./.test(configuration.REDIS_URL),
     'REDIS_URL must begin with redis://, rediss://, unix://, redis-sentinel:// or redis-cluster://'
   )
-  for (const secret of configuration.SECRET_KEY) {
-    refuse(
-      Buffer.byteLength(secret) < 32,
-      'SECRET_KEY must be at least 32 bytes; make one with: openssl rand -base64 48'
-    )
-  }
+  refuse(
+    configuration.SECRET_KEY.some((secret) => Buffer.byteLength(secret) < 32),
+    'SECRET_KEY must be at least 32 bytes, and so must each key of a comma list; make one with: openssl rand -base64 48'
+  )
   refuse(
     configuration.SECRET_KEY.length === 0 && (production || configuration.DATABASE_URL !== undefined),
     'SECRET_KEY is missing; make one with: openssl rand -base64 48'

@@ -119,7 +119,7 @@ const refused: [ConfigurationInput, RegExp][] = [
     /EMBEDDED_REDIS must be equal to one of the allowed values: server, memory/
   ],
   [{ SECRET_KEY: 'x'.repeat(31) }, /SECRET_KEY must be at least 32 bytes/],
-  [{ SECRET_KEY: `${secretKey},short` }, /SECRET_KEY must be at least 32 bytes/],
+  [{ SECRET_KEY: `${secretKey},short,shorter` }, /SECRET_KEY must be .* each key of a comma list/],
   [{ DATABASE_URL: 'postgres://localhost' }, /SECRET_KEY is missing/],
   ...[
     '*',
@@ -167,7 +167,7 @@ const refused: [ConfigurationInput, RegExp][] = [
   ],
   [{ ...production, REDIS_URL: undefined }, /REDIS_URL is missing: NODE_ENV=production refuses the embedded/],
   [{ ...production, SECRET_KEY: undefined }, /SECRET_KEY is missing; make one with/],
-  [{ ...production, SECRET_KEY: 'short' }, /SECRET_KEY must be at least 32 bytes; make one with/],
+  [{ ...production, SECRET_KEY: 'short' }, /SECRET_KEY must be at least 32 bytes, .*; make one with/],
   [{ ...production, ALLOWED_ORIGINS: '*' }, /ALLOWED_ORIGINS/],
   [{ ...production, PUBLIC_URL: 'http://id.example.com' }, /PUBLIC_URL must be https:\/\/ in production/]
 ]
