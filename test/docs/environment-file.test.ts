@@ -1,16 +1,11 @@
 // The server reads .env in its working directory; names of the environment win over those of the file.
-import { once } from 'node:events'
 import t, { type Test } from 'tap'
-import { spawnServer } from './server-process.ts'
+import { startServer } from '../server/process.ts'
 
 async function refusalOf(t: Test, file: string, env: NodeJS.ProcessEnv = {}) {
-  const child = spawnServer(t.testdir({ '.env': file }), env)
-  let errors = ''
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    errors += text
-  })
-  const [code] = (await once(child, 'close')) as [number | null]
-  return { code, errors }
+  const folder = t.testdir({ '.env': file })
+  const { code, stderr } = await startServer(t, { folder, env: { PORT: undefined, ...env } }).ended
+  return { code, errors: stderr }
 }
 
 t.test('a bad value in the file is refused by its name', async (t) => {

@@ -2,8 +2,8 @@
 import { spawnSync } from 'node:child_process'
 import t from 'tap'
 import { makeStores } from '../helper.ts'
+import { onStores, startServer } from '../server/process.ts'
 import { blocksOf, commandBlocks, type Block } from './pages.ts'
-import { startServer } from './server-process.ts'
 
 const needsServer = ({ code }: Block) => code.startsWith('URL=http://localhost:3000\n')
 
@@ -19,7 +19,7 @@ function run(block: Block | undefined, url: string, cwd: string) {
 }
 
 t.test('the walkthrough of the README', async (t) => {
-  const url = await startServer(t, await makeStores(t))
+  const url = await startServer(t, { folder: t.testdir(), env: onStores(await makeStores(t)) }).ready
   const { output, stderr, status } = run(blocksOf('README.md').find(needsServer), url, t.testdirName)
   t.equal(stderr, '')
   t.equal(status, 0)
@@ -34,7 +34,7 @@ t.test('the walkthrough of the README', async (t) => {
 })
 
 t.test('the native app of Getting started', async (t) => {
-  const url = await startServer(t, await makeStores(t))
+  const url = await startServer(t, { folder: t.testdir(), env: onStores(await makeStores(t)) }).ready
   const { output, stderr, status } = run(
     blocksOf('docs/getting-started.md').find(needsServer),
     url,
