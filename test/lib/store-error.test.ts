@@ -33,13 +33,7 @@ t.test('Postgres that does not answer is unavailable', async (t) => {
 
 t.test('what we ask Postgres wrongly is a fault of ours', async (t) => {
   const pool = new pg.Pool({ connectionString: databaseUrl })
-  for (const sql of [
-    'SELEC',
-    'SELECT * FROM nowhere',
-    "SELECT 'x'::int",
-    'SELECT 1/0',
-    "SELECT E'\\\\x00'::bytea::int"
-  ]) {
+  for (const sql of ['SELEC', 'SELECT * FROM nowhere', "SELECT 'x'::int", 'SELECT 1/0']) {
     const error: unknown = await ask('postgres', pool.query(sql)).catch((error: unknown) => error)
     t.ok(error instanceof Error && !(error instanceof StoreUnavailable), sql)
   }
