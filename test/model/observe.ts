@@ -62,7 +62,7 @@ export async function observe({ world: { stores }, user_id, sessions }: Run): Pr
 function entryOf(stores: Stores, { sid, over, head }: ReferenceSession) {
   return until(`Redis to know that ${sid} was answered`, async () => {
     const entry = await stores.redis.hgetall(stores.key(sid))
-    const known = over !== undefined || head?.unanswered === true || entry['unanswered'] === undefined
+    const known = over !== undefined || head?.unanswered === true || entry['unanswered'] !== '1'
     return known && entry
   })
 }

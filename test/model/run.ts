@@ -126,7 +126,11 @@ export class Run {
     const said = `generation ${String(presented.gen)} was answered ${String(status)} ${code ?? ''}: ${rule}`
     if (token) {
       assert.notEqual(verdict, 'refused', said)
-      assert.equal(token.gen, presented.gen + 1, 'a token is exchanged for the next generation')
+      assert.equal(
+        token.gen,
+        presented.gen + 1,
+        `invariant 5, ${said}: a token is exchanged for its successor only`
+      )
     } else {
       assert.notEqual(verdict, 'yields', said)
       assert.equal(status, 401, said)
