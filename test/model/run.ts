@@ -120,9 +120,13 @@ export class Run {
     return { status: 200, token: tokenOf(refresh_token) }
   }
 
+  count(rule: string): void {
+    this.tally.set(rule, (this.tally.get(rule) ?? 0) + 1)
+  }
+
   private judge({ status, code, token }: Answer, presented: Token, expectation: Expectation): void {
     const { verdict, rule } = expectation
-    this.tally.set(rule, (this.tally.get(rule) ?? 0) + 1)
+    this.count(rule)
     const said = `generation ${String(presented.gen)} was answered ${String(status)} ${code ?? ''}: ${rule}`
     if (token) {
       assert.notEqual(verdict, 'refused', said)
