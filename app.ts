@@ -88,6 +88,8 @@ export function serverOptions(configuration: Configuration) {
     },
     genReqId: () => randomUUID(),
     trustProxy: configuration.TRUST_PROXY.length > 0 ? configuration.TRUST_PROXY : false,
+    // A start waits for other instances' migrations, and these may take their time.
+    pluginTimeout: 120_000,
     bodyLimit: 16_384,
     connectionTimeout: 30_000,
     requestTimeout: 10_000,
