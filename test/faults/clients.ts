@@ -4,10 +4,10 @@ import {
   bearer,
   credential,
   type Kind,
-  logIn,
   signUp,
   type Tokens,
-  tokensOf
+  tokensOf,
+  tryLogIn
 } from './account.ts'
 import type { Site } from './site.ts'
 import { revocationDeadline } from './tally.ts'
@@ -149,7 +149,7 @@ export async function startNewcomer(site: Site): Promise<{ done: Promise<void> }
     while (!site.stopped) {
       await site.send('logout', { path: '/auth/logout', headers: credential('browser', last.refresh_token) })
       await site.pause(200)
-      const answer = await logIn(site, 'browser', account)
+      const answer = await tryLogIn(site, 'browser', account)
       if (answer?.status === 200) last = tokensOf(answer)
     }
   }

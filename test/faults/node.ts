@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { latchkey, readConfiguration, serverOptions, type ConfigurationInput } from '../../app.ts'
+import { reservePlace } from '../stores/place.ts'
 import { until } from '../stores/until.ts'
 
 /** A node of the server, listening on loopback. */
@@ -14,6 +15,8 @@ export interface Node {
 /** A node that is a process of its own, to be killed and started again under the same address. */
 export interface NodeProcess extends Node {
   kill(): Promise<void>
+  /** Asks it to end (SIGTERM). @returns its exit code */
+  terminate(): Promise<number | null>
   start(): Promise<void>
 }
 
@@ -37,14 +40,15 @@ export async function startNode(input: ConfigurationInput): Promise<Node> {
 /** Ends a node that has lost the test process, however that died. */
 const guard = 'data:text/javascript,process.on("disconnect", () => process.exit())'
 
-/** A node as `npm start` runs it. */
-export async function startNodeProcess(input: ConfigurationInput, port: number): Promise<NodeProcess> {
-  const url = `http://127.0.0.1:${String(port)}`
-  const env: NodeJS.ProcessEnv = { PATH: process.env['PATH'], PORT: String(port), PUBLIC_URL: url }
+/** A node as `npm start` runs it. Under the same address each time. */
+export async function startNodeProcess(input: ConfigurationInput): Promise<NodeProcess> {
+  const place = await reservePlace()
+  const url = `http://127.0.0.1:${String(place.port)}`
+  const env: NodeJS.ProcessEnv = { PATH: process.env['PATH'], PORT: String(place.port) }
   for (const [name, value] of Object.entries(input)) env[name] = String(value)
   const server = fileURLToPath(new URL('../../server.ts', import.meta.url))
 
-  let end = async (_signal: NodeJS.Signals): Promise<void> => undefined
+  let end = async (_signal: NodeJS.Signals): Promise<number | null> => null
   const start = async () => {
     const child = spawn(process.execPath, ['--import', 'tsx', '--import', guard, server], {
       env,
@@ -57,6 +61,7 @@ export async function startNodeProcess(input: ConfigurationInput, port: number):
     end = async (signal) => {
       child.kill(signal)
       await gone
+      return child.exitCode
     }
     const isReady = async () => {
       if (child.exitCode !== null) throw new Error(`it ended with ${String(child.exitCode)}`)
@@ -68,7 +73,11 @@ export async function startNodeProcess(input: ConfigurationInput, port: number):
   return {
     url,
     start,
-    kill: () => end('SIGKILL'),
-    close: () => end('SIGTERM')
+    kill: async () => void (await end('SIGKILL')),
+    terminate: () => end('SIGTERM'),
+    async close() {
+      await end('SIGKILL')
+      await place.remove()
+    }
   }
 }

@@ -3,7 +3,7 @@ import type { Test } from 'tap'
 import type { ConfigurationInput } from '../../app.ts'
 import { startPostgres } from '../stores/postgres.ts'
 import { until } from '../stores/until.ts'
-import { bearer, logIn, signUp, tokensOf } from './account.ts'
+import { bearer, logIn, signUp } from './account.ts'
 import { type Client, startClient, startNewcomer, startWatcher } from './clients.ts'
 import { hostRoute, type Node, startNode } from './node.ts'
 import { createSite, type Site } from './site.ts'
@@ -76,7 +76,7 @@ export async function startTraffic(
   const [holder] = clients
   if (!everywhere || !holder) throw new Error('nobody came')
   const second = await logIn(site, 'phone', everywhere.account)
-  if (second) leavers.push(startClient(site, 'phone', everywhere.account, tokensOf(second)))
+  leavers.push(startClient(site, 'phone', everywhere.account, second))
   const people = [...clients, ...leavers, startWatcher(site, holder), await startNewcomer(site)]
 
   const every = (what: string, isSo: (client: Client) => boolean, within = 40_000) =>
