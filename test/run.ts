@@ -4,10 +4,11 @@
 // The whole suite on embedded stores also checks the coverage. On other stores (EMBEDDED_REDIS=memory, or
 // servers) what never touches the named stores is left out: its result is the same.
 import { spawn } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startEmbeddedStores } from '../embedded/index.ts'
+import { checkCoverage } from './coverage.ts'
 
 const [, , ...given] = process.argv
 const onServices = given[0] === '--services'
@@ -25,9 +26,6 @@ const independent = [
   'package.test.ts',
   'architecture.test.ts'
 ]
-
-/** Percent of the lines. */
-const coverageFloor = 95
 
 function tapArguments(): string[] {
   if (whole) return ['--coverage-report=json-summary']
@@ -82,26 +80,13 @@ async function onNamedServices(): Promise<number> {
   return run({})
 }
 
-/** @returns 1 where less of our own code was run than the floor says */
-async function checkCoverage(): Promise<number> {
-  const file = new URL('../.tap/report/coverage-summary.json', import.meta.url)
-  const summary = JSON.parse(await readFile(file, 'utf8')) as Record<string, { lines: { pct: number } }>
-  const { total, ...files } = summary
-  const covered = total?.lines.pct ?? 0
-  say(`Coverage: ${String(covered)} % of the lines (at least ${String(coverageFloor)} %)`)
-  if (covered >= coverageFloor) return 0
-  const worst = Object.entries(files)
-    .sort(([, one], [, other]) => one.lines.pct - other.lines.pct)
-    .slice(0, 10)
-  say(
-    `The least covered:\n${worst.map(([name, { lines }]) => `  ${String(lines.pct)} %  ${name}`).join('\n')}`
-  )
-  return 1
-}
-
 function say(text: string): void {
   process.stdout.write(`${text}\n`)
 }
 
-const code = await (onServices ? onNamedServices() : onEmbedded())
-process.exitCode = code === 0 && whole ? await checkCoverage() : code
+process.exitCode = await (onServices ? onNamedServices() : onEmbedded())
+if (process.exitCode === 0 && whole) {
+  const { enough, report } = checkCoverage()
+  say(report)
+  if (!enough) process.exitCode = 1
+}
