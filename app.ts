@@ -95,8 +95,6 @@ export function serverOptions(configuration: Configuration) {
     requestTimeout: 10_000,
     keepAliveTimeout: 72_000,
     handlerTimeout: 15_000,
-    // A start waits for migrations that another instance is running.
-    pluginTimeout: 60_000,
     // Node looks every so often whether these have passed: by itself, every 30 s.
     http: { headersTimeout: 10_000, connectionsCheckingInterval: 1000 },
     forceCloseConnections: 'idle',
