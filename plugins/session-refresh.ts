@@ -70,8 +70,15 @@ export default fp(
       record: SessionRecord
     ): Promise<Verdict> => {
       if (record.gen <= gen + 1 || (verdict !== 'rotated' && verdict !== 'replayed')) return verdict
-      // Or another request moved the head on while Postgres was answering this one.
-      return (await whitelist.head(sid)) < record.gen ? 'reused' : verdict
+      if ((await whitelist.head(sid)) < record.gen) return 'reused'
+      // Another request moved the head on meanwhile, so whether this token was old can't be told: no verdict.
+      throw new Problem(
+        'temporarily_unavailable',
+        'The session has just moved on. Try again with its newest token.',
+        {
+          retryAfter: 1
+        }
+      )
     }
 
     fastify.decorate(
