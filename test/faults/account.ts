@@ -50,6 +50,7 @@ export async function signUp(site: Site, kind: Kind): Promise<{ account: Account
       body: { email: account.email, password }
     })
     if (answer?.status === 201) return { account, tokens: tokensOf(answer) }
+    if (site.stopped) throw new Error('the site was closed before the signup was through')
     await site.backOff(answer, false)
   }
 }
@@ -59,6 +60,7 @@ export async function logIn(site: Site, kind: Kind, account: Account): Promise<T
   for (;;) {
     const answer = await tryLogIn(site, kind, account)
     if (answer?.status === 200) return tokensOf(answer)
+    if (site.stopped) throw new Error('the site was closed before the login was through')
     await site.backOff(answer, false)
   }
 }

@@ -28,9 +28,6 @@ export interface Client {
   readonly done: Promise<void>
 }
 
-/** ms between two refreshes of a client */
-const pace = 80
-
 export function startClient(site: Site, kind: Kind, account: Account, signedIn: Tokens): Client {
   const { tally } = site
   let tokens = signedIn
@@ -93,7 +90,7 @@ export function startClient(site: Site, kind: Kind, account: Account, signedIn: 
       refreshes += 1
       refreshedAt = performance.now()
       await useAccessToken()
-      await site.pause(pace)
+      await site.pause(site.pace.client)
     }
     await haunt(site, kind, account, tokens)
   }
@@ -137,7 +134,7 @@ async function haunt(site: Site, kind: Kind, account: Account, { refresh_token, 
     })
     if (used?.status === 200 && sentAt > endedAt + revocationDeadline)
       site.tally.cameBack.push(`${kind}: access token`)
-    await site.pause(150)
+    await site.pause(site.pace.stranger)
   }
 }
 

@@ -13,12 +13,19 @@ export interface Request {
   node?: Node
 }
 
+/** ms between two doings. */
+export interface Pace {
+  client: number
+  stranger: number
+}
+
 /** The nodes behind one address, as their clients see them. */
 export interface Site {
   readonly nodes: readonly Node[]
   readonly tally: Tally
   /** A route that needs an access token. */
   readonly accessPath: string
+  readonly pace: Pace
   /** Whether the clients are to stop. */
   readonly stopped: boolean
   /** @returns undefined where no answer came */
@@ -35,7 +42,12 @@ export interface Site {
 /** ms after which a client gives an answer up for lost; the server has long lost its patience by then. */
 const clientDeadline = 20_000
 
-export function createSite(nodes: readonly Node[], tally: Tally, accessPath: string): Site {
+export function createSite(
+  nodes: readonly Node[],
+  tally: Tally,
+  accessPath: string,
+  pace: Pace = { client: 80, stranger: 150 }
+): Site {
   const stopping = new AbortController()
   setMaxListeners(Infinity, stopping.signal)
   const pause = async (ms: number) => {
@@ -53,6 +65,7 @@ export function createSite(nodes: readonly Node[], tally: Tally, accessPath: str
     nodes,
     tally,
     accessPath,
+    pace,
     get stopped() {
       return stopping.signal.aborted
     },
