@@ -7,6 +7,12 @@ import type { Run } from './run.ts'
 /** Longer than the overlap. ms */
 const later = 12_000
 
+/** Lets the overlap pass, once Redis knows which heads were answered: that follows the answers, at no set time. */
+async function pass(run: Run): Promise<void> {
+  await observe(run)
+  await advance(run, later)
+}
+
 /**
  * What is asked of every session at the end of a run: one that is over stays over for each of its tokens, an
  * honest client still gets in, and two parties that both go on refreshing are found out.
@@ -20,7 +26,7 @@ export async function settle(run: Run): Promise<void> {
   const live = run.sessions.filter(({ over }) => !over)
   await Promise.all(live.filter((session) => session.mustRetrySoon).map(comesBack))
 
-  await advance(run, later)
+  await pass(run)
   const ending = run.now().real + 10 * later
   const stolen = live.filter(
     ({ stolen, held }) => stolen && Math.min(stolen.expires_at, held.expires_at) > ending
@@ -29,7 +35,7 @@ export async function settle(run: Run): Promise<void> {
 
   for (const by of ['client', 'thief', 'client', 'thief'] as const) {
     const open = stolen.filter(({ over }) => !over)
-    if (open.length > 0) await advance(run, later)
+    if (open.length > 0) await pass(run)
     for (const session of open) {
       const token = by === 'client' ? session.held : session.stolen
       if (!token) continue
