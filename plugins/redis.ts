@@ -27,7 +27,17 @@ function clientOptions({ STORE_TIMEOUT }: Configuration) {
     connectionName: 'latchkey',
     retryStrategy,
     // A replica answers READONLY after a failover behind one address: look the primary up again.
-    reconnectOnError: (error: Error) => error.message.startsWith('READONLY')
+    reconnectOnError: onceASecond((error) => error.message.startsWith('READONLY'))
+  }
+}
+
+/** Every answer may be READONLY for a while, and each would cost the connection and what is under way on it. */
+function onceASecond(isReason: (error: Error) => boolean): (error: Error) => boolean {
+  let last = -Infinity
+  return (error) => {
+    if (!isReason(error) || performance.now() - last < 1000) return false
+    last = performance.now()
+    return true
   }
 }
 

@@ -1,5 +1,6 @@
 import fp from 'fastify-plugin'
 import { Cluster } from 'ioredis'
+import { ask } from '../lib/store-error.ts'
 import type { RedisClient } from '../lua/index.ts'
 
 declare module 'fastify' {
@@ -29,7 +30,7 @@ const visibilityLag = 30
  */
 export default fp(
   async (fastify) => {
-    const { ACCESS_TOKEN_TTL, REDIS_PREFIX } = fastify.configuration
+    const { ACCESS_TOKEN_TTL, REDIS_PREFIX, STORE_TIMEOUT } = fastify.configuration
     const channel = `${REDIS_PREFIX}revoked`
     /** id → ms at which every access token of it has expired */
     const ended = new Map<string, number>()
@@ -75,15 +76,25 @@ export default fp(
     subscriber.on('message', (_channel: string, message: string) => {
       learn(message.split(','), 'channel')
     })
-    // What was published while the connection was away.
-    subscriber.on('ready', reconcileQuietly)
+    // Again and again: a listener asks nothing else, so it would never notice a server that hangs or forgot it.
+    const listen = () => {
+      if (subscriber.status !== 'ready') return
+      ask('redis', subscriber.subscribe(channel), STORE_TIMEOUT * 1000).catch((error: unknown) => {
+        fastify.log.debug({ err: error }, 'the revocation feed can not listen')
+        if (subscriber.status === 'ready') subscriber.disconnect(true)
+      })
+    }
+    subscriber.on('ready', () => {
+      listen()
+      // What was published while the connection was away.
+      reconcileQuietly()
+    })
 
     await reconcile()
     await subscriber.subscribe(channel)
     const timer = setInterval(() => {
+      listen()
       reconcileQuietly()
-      // A listener asks nothing, so it would never notice a server that hangs.
-      subscriber.ping().catch(() => undefined)
     }, reconcileInterval)
     timer.unref()
     fastify.addHook('onClose', async () => {
@@ -112,14 +123,15 @@ export default fp(
   { name: 'revocation-feed', dependencies: ['postgres', 'migrations', 'redis', 'metrics'] }
 )
 
-/** A connection that only listens: it waits for Redis as long as it takes, and subscribes again by itself. */
+/** A connection that only listens, and waits for Redis as long as it takes. */
 function subscriberOf(client: RedisClient): RedisClient {
   if (client instanceof Cluster) return client.duplicate([], { enableOfflineQueue: true })
   return client.duplicate({
     enableOfflineQueue: true,
     enableAutoPipelining: false,
     maxRetriesPerRequest: null,
-    autoResubscribe: true,
+    // It would forget a channel whose subscription stayed unanswered, and reject where nobody catches it.
+    autoResubscribe: false,
     connectionName: 'latchkey revocations'
   })
 }
