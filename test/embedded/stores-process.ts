@@ -9,13 +9,13 @@ const embedded = (await import(room)) as { startEmbeddedStores: typeof startEmbe
 const say = (value: unknown) => process.stdout.write(`${JSON.stringify(value)}\n`)
 
 const stores = await embedded.startEmbeddedStores(storesOptions)
-say(stores)
-if (then === 'throw') throw new Error('Nobody catches this')
-
-// As the server does at Ctrl-C: requests in flight are answered first, and they need both stores.
+// As the server does at Ctrl-C: requests in flight are answered first, and they need both stores. It listens
+// before it says that it is there: whoever reads that may send the signal at once.
 process.once('SIGINT', () => {
   void answerAndClose()
 })
+say(stores)
+if (then === 'throw') throw new Error('Nobody catches this')
 const waiting = setInterval(() => undefined, 60_000)
 
 async function answerAndClose(): Promise<void> {
