@@ -3,8 +3,8 @@ export interface WriteBehindOptions<Entry> {
   write: (entries: readonly Entry[]) => Promise<void>
   /** Entries kept in memory; beyond it the oldest are dropped. */
   limit: number
-  /** Whether an entry takes the place of one with the same key. Default: always. */
-  supersedes?: (entry: Entry, known: Entry) => boolean
+  /** What is kept of an entry and an earlier one with the same key. Default: the later one. */
+  merge?: (entry: Entry, known: Entry) => Entry
   /** Called once as writing starts to fail, and once as it goes on. */
   onChange: (state: { failing: boolean; entries: number; dropped: number; error?: unknown }) => void
 }
@@ -28,12 +28,12 @@ export interface WriteBehind<Entry> {
 const interval = 1000
 
 /**
- * Work that follows an answer instead of delaying it: noted in memory, the last entry of each key, written
+ * Work that follows an answer instead of delaying it: noted in memory, one entry for each key, written
  * together once a second, kept while the store is away. Does NOT survive the process: only for what can be
  * had again.
  */
 export function createWriteBehind<Entry>(options: WriteBehindOptions<Entry>): WriteBehind<Entry> {
-  const { write, limit, supersedes = () => true, onChange } = options
+  const { write, limit, merge = (entry) => entry, onChange } = options
   let noted = new Map<string, Entry>()
   let flushing = Promise.resolve()
   let next: Promise<void> | undefined
@@ -42,8 +42,7 @@ export function createWriteBehind<Entry>(options: WriteBehindOptions<Entry>): Wr
 
   const note = (key: string, entry: Entry) => {
     const known = noted.get(key)
-    if (known !== undefined && !supersedes(entry, known)) return
-    noted.set(key, entry)
+    noted.set(key, known === undefined ? entry : merge(entry, known))
     for (const oldest of noted.keys()) {
       if (noted.size <= limit) break
       noted.delete(oldest)

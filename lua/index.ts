@@ -9,7 +9,7 @@ declare module 'ioredis' {
   interface RedisCommander<Context> {
     createSession(key: string, ...args: Text[]): Result<[number, number, number], Context>
     rotateSession(key: string, ...args: Text[]): Result<RotationReply, Context>
-    markAnswered(key: string, gen: Text): Result<0 | 1, Context>
+    markAnswered(key: string, gen: Text, answers: Text): Result<number, Context>
   }
 }
 
@@ -127,6 +127,11 @@ export async function rotateSession(
 }
 
 /** lua/mark-answered.lua. */
-export async function markAnswered(client: RedisClient, key: string, gen: number): Promise<void> {
-  await client.markAnswered(key, gen)
+export async function markAnswered(
+  client: RedisClient,
+  key: string,
+  gen: number,
+  answers: number
+): Promise<void> {
+  await client.markAnswered(key, gen, answers)
 }

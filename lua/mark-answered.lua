@@ -1,12 +1,20 @@
--- Remembers that the answer which carried the head has left us. Until then its parent is replayed however
--- late it comes back: whoever sent it can not have seen the head.
+-- Remembers that answers which carried the head have left us. While there are others, its parent is replayed
+-- however late it comes back: whoever sent it may not have seen the head.
 --
 -- KEYS[1]  session:{<sid>}
 -- ARGV[1]  gen, the head in question
+-- ARGV[2]  answers, how many have left
 --
--- Returns 1 where it was the head and had not been answered, else 0.
+-- Returns how many have not, 0 where it is not the head.
 
-if redis.call('HGET', KEYS[1], 'gen') ~= ARGV[1] then
+local entry = redis.call('HMGET', KEYS[1], 'gen', 'unanswered')
+if entry[1] ~= ARGV[1] then
   return 0
 end
-return redis.call('HDEL', KEYS[1], 'unanswered')
+local unanswered = tonumber(entry[2] or 0) - tonumber(ARGV[2])
+if unanswered > 0 then
+  redis.call('HSET', KEYS[1], 'unanswered', unanswered)
+  return unanswered
+end
+redis.call('HDEL', KEYS[1], 'unanswered')
+return 0

@@ -17,7 +17,8 @@
 -- Returns { verdict, kind, gen, rotated_at, refresh_expires_at, expires_at, now, network of the head }; times in ms by this
 -- server's clock. For a verdict other than rotated and replayed the numbers say what the entry held, or 0.
 --   rotated          kind head | roll_forward | rebuilt   gen is the new head
---   replayed         kind overlap | idempotency_key | unanswered   nothing changed, gen is the head
+--   replayed         kind overlap | idempotency_key | unanswered   gen is the head, as it was; remembered are
+--                    one more answer under way and the Idempotency-Key of who asked
 --   absent           no entry: ask Postgres
 --   reused           an old token came back; the entry is marked, whoever asks next is told the same
 --   exhausted        over the limit of rotations; marked likewise
@@ -32,7 +33,7 @@ local gen = tonumber(ARGV[1])
 local idempotency_key_hash = ARGV[4]
 
 local entry = redis.call('HMGET', KEYS[1], 'gen', 'client', 'device_id_hash', 'rotated_at', 'refresh_expires_at',
-  'expires_at', 'idempotency_key_hash', 'unanswered', 'ended', 'window_started_at', 'window_rotations', 'network')
+  'expires_at', 'idempotency_key_hashes', 'unanswered', 'ended', 'window_started_at', 'window_rotations', 'network')
 
 local rebuilt = false
 if not entry[1] then
@@ -57,7 +58,7 @@ local function write(...)
   if rebuilt then
     redis.call('HSET', KEYS[1], 'gen', head, 'client', entry[2], 'device_id_hash', entry[3],
       'rotated_at', rotated_at, 'refresh_expires_at', refresh_expires_at, 'expires_at', expires_at,
-      'idempotency_key_hash', entry[7])
+      'idempotency_key_hashes', entry[7])
   end
   if select('#', ...) > 0 then
     redis.call('HSET', KEYS[1], ...)
@@ -80,21 +81,33 @@ if entry[3] ~= '' and entry[3] ~= ARGV[3] and (ARGV[3] ~= '' or ARGV[2] == 'nati
   return answer('device_changed')
 end
 
+-- Answers that carry the head and have not left us, as far as lua/mark-answered.lua has told. Strict single use
+-- (no overlap) has no such mercy.
+local overlap = tonumber(ARGV[5])
+local function under_way(answers)
+  return overlap > 0 and answers or 0
+end
+
 if gen < head then
+  local keys = entry[7] or ''
+  local known = idempotency_key_hash ~= '' and string.find(keys, idempotency_key_hash, 1, true)
+  local unanswered = tonumber(entry[8] or 0)
   local kind
   if gen == head - 1 then
-    if now - rotated_at < tonumber(ARGV[5]) then
+    if now - rotated_at < overlap then
       kind = 'overlap'
-    elseif idempotency_key_hash ~= '' and idempotency_key_hash == entry[7] then
+    elseif known then
       kind = 'idempotency_key'
-    elseif entry[8] == '1' then
+    elseif unanswered > 0 then
       kind = 'unanswered'
     end
   end
   if kind then
-    if rebuilt then
-      write()
+    -- Another tab's attempt, whose answer may be lost as well. Sixteen at most: the entry stays small.
+    if idempotency_key_hash ~= '' and not known and #keys < 16 * 43 then
+      keys = keys .. ' ' .. idempotency_key_hash
     end
+    write('unanswered', under_way(unanswered + 1), 'idempotency_key_hashes', keys)
     return answer('replayed', kind)
   end
   write('ended', 'reused')
@@ -128,9 +141,7 @@ end
 head = gen + 1
 rotated_at = now
 refresh_expires_at = math.min(now + tonumber(ARGV[6]), expires_at)
--- Unanswered until lua/mark-answered.lua says otherwise; strict single use (no overlap) has no such mercy.
-local unanswered = tonumber(ARGV[5]) > 0 and 1 or 0
 write('gen', head, 'rotated_at', rotated_at, 'refresh_expires_at', refresh_expires_at,
-  'idempotency_key_hash', idempotency_key_hash, 'network', ARGV[9], 'unanswered', unanswered,
+  'idempotency_key_hashes', idempotency_key_hash, 'network', ARGV[9], 'unanswered', under_way(1),
   'window_started_at', window_started_at, 'window_rotations', window_rotations + 1)
 return answer('rotated', kind)

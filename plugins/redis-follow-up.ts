@@ -13,8 +13,10 @@ export interface RedisFollowUp {
    * Redis forgets them and the other nodes hear of it, as soon as Redis takes it.
    */
   sessionsEnded(sids: readonly string[]): Promise<void>
-  /** The answer that carries the head `gen` leaves us now: its parent is no longer replayed beyond the overlap. */
-  rotationAnswered(sid: string, gen: number): void
+  /** An answer that carries the head `gen` leaves us now; after the last its parent is replayed in the overlap only. */
+  answered(sid: string, gen: number): void
+  /** Tells Redis what was noted. Never throws: what Redis does not take is kept for the next time. */
+  flush(): Promise<void>
 }
 
 /** Of each kind, kept while Redis is away. Every refresh asks Postgres, so a revocation beyond it is no danger. */
@@ -36,12 +38,15 @@ export default fp(
       },
       onChange: onChange('revocations')
     })
-    const answered = createWriteBehind<{ sid: string; gen: number }>({
+    const answered = createWriteBehind<{ sid: string; gen: number; answers: number }>({
       limit,
       write: async (heads) => {
-        await Promise.all(heads.map(({ sid, gen }) => whitelist.markAnswered(sid, gen)))
+        await Promise.all(heads.map(({ sid, gen, answers }) => whitelist.markAnswered(sid, gen, answers)))
       },
-      supersedes: (entry, known) => entry.gen > known.gen,
+      merge: (entry, known) => {
+        if (entry.gen === known.gen) return { ...entry, answers: entry.answers + known.answers }
+        return entry.gen > known.gen ? entry : known
+      },
       onChange: onChange('answered rotations')
     })
     fastify.addHook('onClose', async () => {
@@ -60,9 +65,12 @@ export default fp(
         // Nobody waits for a store that is known to be away.
         if (!ended.failing) await ended.flush()
       },
-      rotationAnswered(sid, gen) {
-        answered.note(sid, { sid, gen })
+      answered(sid, gen) {
+        answered.note(sid, { sid, gen, answers: 1 })
         void answered.flush()
+      },
+      async flush() {
+        await Promise.all([ended.flush(), answered.flush()])
       }
     })
   },

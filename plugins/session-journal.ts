@@ -54,7 +54,7 @@ export default fp(
     const journal = createWriteBehind<JournalEntry>({
       limit,
       write,
-      supersedes: (entry, known) => entry.gen > known.gen,
+      merge: (entry, known) => (entry.gen > known.gen ? entry : known),
       onChange({ error, ...state }) {
         fastify.log.warn({ err: error, ...state }, 'journal of sessions to Postgres')
       }

@@ -109,11 +109,12 @@ export default fp(
           case 'rotated': {
             const { rotated_at, refresh_expires_at } = rotation
             const { idempotency_key_hash } = presented
-            redisFollowUp.rotationAnswered(sid, rotation.gen)
+            redisFollowUp.answered(sid, rotation.gen)
             journal.note({ sid, gen: rotation.gen, rotated_at, refresh_expires_at, idempotency_key_hash })
             return fastify.issueTokens(record, rotation)
           }
           case 'replayed':
+            redisFollowUp.answered(sid, rotation.gen)
             if (rotation.network !== '' && rotation.network !== presented.network) {
               securityEvents.record({ ...event, type: 'refresh_replayed_from_other_network' })
             }

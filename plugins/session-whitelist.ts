@@ -24,8 +24,8 @@ export interface SessionWhitelist {
   ): Promise<Pick<Rotation, 'rotated_at' | 'refresh_expires_at' | 'expires_at'>>
   /** Decides what a presented generation is worth; see lua/rotate-session.lua. */
   rotate(sid: string, presented: PresentedGeneration, rebuild?: SessionEntry): Promise<Rotation>
-  /** Ends what an unanswered head allows: that its parent is replayed however late. */
-  markAnswered(sid: string, gen: number): Promise<void>
+  /** Takes so many answers off what an unanswered head allows: that its parent is replayed however late. */
+  markAnswered(sid: string, gen: number, answers: number): Promise<void>
   /** The head of a session, 0 where there is no entry. */
   head(sid: string): Promise<number>
   remove(sids: readonly string[]): Promise<void>
@@ -52,7 +52,7 @@ export default fp(
       create: (sid, session) =>
         asked(createSession(client, key(sid), { ...session, idle_ttl, absolute_ttl })),
       rotate: (sid, presented, rebuild) => asked(rotateSession(client, key(sid), presented, rules, rebuild)),
-      markAnswered: (sid, gen) => asked(markAnswered(client, key(sid), gen)),
+      markAnswered: (sid, gen, answers) => asked(markAnswered(client, key(sid), gen, answers)),
       head: async (sid) => Number((await asked(client.hget(key(sid), 'gen'))) ?? 0),
       async remove(sids) {
         // One key a command: the keys of a user lie in many slots of a Cluster.

@@ -24,7 +24,7 @@ t.test('generation and last use reach Postgres behind the answer', async (t) => 
   )
   t.equal(
     row?.idempotency_key_hash,
-    await app.stores.redis.hget(app.stores.key(session_id), 'idempotency_key_hash')
+    await app.stores.redis.hget(app.stores.key(session_id), 'idempotency_key_hashes')
   )
 })
 

@@ -16,7 +16,7 @@ function setUp(limit = 10) {
       if (!store.up) throw new Error('away')
       written.push([...entries])
     },
-    supersedes: (entry, known) => entry.value > known.value,
+    merge: (entry, known) => (entry.value > known.value ? entry : known),
     onChange: ({ failing }) => changes.push(failing)
   })
   const note = (key: string, value: number) => {

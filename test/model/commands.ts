@@ -76,6 +76,19 @@ export const refreshInTabs = command(
   (run, drawn) => !sessionOf(run, drawn).attempt
 )
 
+/** All the tabs of a browser wake at once, each with a key of its own, and no answer reaches any of them. */
+export const refreshInTabsLosingTheAnswers = command(
+  'refreshInTabsLosingTheAnswers',
+  { session, tabs: fc.integer({ min: 2, max: 6 }), comesBack: fc.nat({ max: 5 }) },
+  async (run, drawn) => {
+    const session = sessionOf(run, drawn)
+    const tries = Array.from({ length: drawn.tabs }, (_, node) => ({ node, key: run.newKey() }))
+    const { token, asked } = await run.present(session, session.held, 'client', tries)
+    if (token) session.allLost(at(tries, drawn.comesBack).key, asked)
+  },
+  (run, drawn) => !sessionOf(run, drawn).attempt
+)
+
 /** Somebody else presents a token, any that was ever seen. */
 export const steal = command('steal', { session, token, node }, async (run, drawn) => {
   const session = sessionOf(run, drawn)

@@ -58,11 +58,11 @@ export async function observe({ world: { stores }, user_id, sessions }: Run): Pr
   }
 }
 
-/** What Redis holds for a session, once it has heard that the head was answered: that follows the answer. */
+/** What Redis holds for a session, once it has heard of every answer with its head: that follows the answer. */
 function entryOf(stores: Stores, { sid, over, head }: ReferenceSession) {
   return until(`Redis to know that ${sid} was answered`, async () => {
     const entry = await stores.redis.hgetall(stores.key(sid))
-    const known = over !== undefined || head?.unanswered === true || entry['unanswered'] !== '1'
+    const known = over !== undefined || head?.unanswered === true || Number(entry['unanswered'] ?? 0) === 0
     return known && entry
   })
 }

@@ -24,7 +24,7 @@ export interface Head {
   gen: number
   token?: Token
   made?: Instant
-  /** The rotation that made it was answered with 503. */
+  /** The rotation that made it, or a replay of it, was answered with 503. */
   unanswered: boolean
 }
 
@@ -34,6 +34,11 @@ export interface Attempt {
   since: Instant
   /** The first answer was 503, not lost: the server knows that nobody has the head. */
   toldToRetry: boolean
+  /** Other tabs tried at the same time with keys of their own. The record knows the key of one of them only. */
+  oneOfMany?: {
+    /** When the head was made that knows of them all. */
+    made: Instant | undefined
+  }
 }
 
 export interface Presented {
@@ -140,7 +145,10 @@ export class ReferenceSession {
   private retriesWithinTheRules(key: string | null, now: Instant): boolean {
     if (!this.attempt) return true
     if (this.mustRetrySoon) return mostSince(this.attempt.since, now) < this.overlap
-    return this.attempt.toldToRetry || this.head?.unanswered === true || key === this.attempt.key
+    if (this.attempt.toldToRetry || this.head?.unanswered === true) return true
+    const { oneOfMany } = this.attempt
+    const keyIsKnown = !oneOfMany || (oneOfMany.made !== undefined && oneOfMany.made === this.head?.made)
+    return keyIsKnown && key === this.attempt.key
   }
 
   /** Takes in that a refresh was answered with a token. @returns the token, the same object for the same text */
@@ -166,12 +174,18 @@ export class ReferenceSession {
     if (!this.attempt || this.attempt.toldToRetry) this.attempt = { key, since: asked, toldToRetry: false }
   }
 
+  /** The same of the answers to several tabs. @param key of the tab that will come back */
+  allLost(key: string, asked: Instant): void {
+    this.attempt = { key, since: asked, toldToRetry: false, oneOfMany: { made: this.head?.made } }
+  }
+
   /** Takes in that a refresh was answered with 503 although its token was good. */
   unanswered({ token, key, by }: Presented, asked: Instant): void {
     if (by === 'client') this.attempt ??= { key, since: asked, toldToRetry: true }
-    // Where Redis has no entry nothing was done, and where the token is the parent nothing has changed.
+    // Where Redis has no entry nothing was done.
     const gen = token.gen + 1
-    if (this.head && this.head.gen !== gen) this.made({ gen, made: asked, unanswered: true }, asked)
+    if (this.head?.gen === gen) this.head.unanswered = true
+    else if (this.head) this.made({ gen, made: asked, unanswered: true }, asked)
   }
 
   private made(head: Head, at: Instant): void {
