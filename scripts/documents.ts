@@ -137,6 +137,81 @@ export function routesTable({ paths }: OpenApi): string {
   return table(['route', 'needs', 'body', 'headers', 'answers', 'does'], rows)
 }
 
+/** What test/faults/results.ts keeps of each fault. */
+interface FaultResult {
+  fault: string
+  requests: number
+  put_off: number
+  unanswered: number
+  logged_out_by_accident: number
+  came_back: number
+  slowest_answer_ms: number
+  all_recovered_after_ms: number | null
+  commit: string
+  machine: string
+}
+
+const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
+
+/** @param results JSON, one fault a line */
+export function faultsTable(results: string): string {
+  const faults = results
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as FaultResult)
+  const [first] = faults
+  if (!first) throw new Error('there are no results')
+  const rows = faults.map((result) => [
+    result.fault,
+    String(result.requests),
+    String(result.put_off + result.unanswered),
+    String(result.logged_out_by_accident),
+    String(result.came_back),
+    seconds(result.slowest_answer_ms),
+    result.all_recovered_after_ms === null ? '' : seconds(result.all_recovered_after_ms)
+  ])
+  const head = [
+    'fault',
+    'requests',
+    'put off',
+    'logged out by accident',
+    'came back',
+    'slowest answer',
+    'all refreshed again after'
+  ]
+  return `${table(head, rows)}\n\n${first.machine}; commit ${first.commit}.`
+}
+
+/** What test/soak/soak.ts writes. */
+interface SoakResult {
+  minutes: number
+  seed: number
+  commit: string
+  machine: { cpu: string; cores: number; node: string }
+  requests: number
+  people_who_stayed: number
+  people_who_left: number
+  logged_out_by_accident: string[]
+  came_back: string[]
+  broken_contract: string[]
+  slowest_answer: number
+  incidents: { all_refreshed: number }[]
+}
+
+export function soakSummary(result: string): string {
+  const soak = JSON.parse(result) as SoakResult
+  const { cpu, cores, node } = soak.machine
+  const worst = Math.max(...soak.incidents.map(({ all_refreshed }) => all_refreshed))
+  return [
+    `${String(soak.minutes)} minutes, ${String(soak.incidents.length)} faults, ${String(soak.requests)} requests of`,
+    `${String(soak.people_who_stayed)} people who stayed and ${String(soak.people_who_left)} sessions that were ended:`,
+    `**${String(soak.logged_out_by_accident.length)} logged out by accident, ${String(soak.came_back.length)} came back,`,
+    `${String(soak.broken_contract.length)} answers that are not promised.** The slowest answer took`,
+    `${seconds(soak.slowest_answer)}; after the worst fault everybody had refreshed within ${seconds(worst)}.`,
+    `(${String(cores)} × ${cpu}, Node ${node}; commit ${soak.commit}, seed ${String(soak.seed)})`
+  ].join('\n')
+}
+
 /** Replaces what stands between `<!-- generated: name -->` and `<!-- end -->`. */
 function fill(page: string, name: string, content: string): string {
   const start = `<!-- generated: ${name} -->`
@@ -153,8 +228,10 @@ function fill(page: string, name: string, content: string): string {
  */
 export function generatedDocuments(openapi: OpenApi, read: (path: string) => string): Map<string, string> {
   const httpApi = fill(read('docs/http-api.md'), 'routes', routesTable(openapi))
+  const promises = fill(read('docs/promises.md'), 'faults', faultsTable(read('docs/results/faults.ndjson')))
   return new Map([
     ['.env.example', envExample()],
+    ['docs/promises.md', fill(promises, 'soak', soakSummary(read('docs/results/soak.json')))],
     ['docs/configuration.md', fill(read('docs/configuration.md'), 'settings', configurationTable())],
     ['docs/http-api.md', fill(httpApi, 'problem codes', problemsTable())]
   ])

@@ -29,7 +29,7 @@ async function startProcesses(t: Test, count: number) {
   return { proxy, nodes }
 }
 
-void t.test('the process is killed at random moments', async (t) => {
+void t.test('The only server is killed at random moments', async (t) => {
   const { nodes } = await startProcesses(t, 1)
   const traffic = await startTraffic(t, nodes, vanishing)
   for (let round = 0; round < 4; round++) {
@@ -42,7 +42,7 @@ void t.test('the process is killed at random moments', async (t) => {
   await traffic.end(t)
 })
 
-void t.test('the process is killed between Redis and the answer', async (t) => {
+void t.test('The only server is killed between Redis and the answer', async (t) => {
   const { nodes, proxy } = await startProcesses(t, 1)
   const traffic = await startTraffic(t, nodes, vanishing)
   proxy.dropResponses(true)
@@ -55,7 +55,7 @@ void t.test('the process is killed between Redis and the answer', async (t) => {
   await traffic.end(t)
 })
 
-void t.test('one node after the other is asked to end, and is started again', async (t) => {
+void t.test('One of two servers after the other is asked to end, and is started again', async (t) => {
   const { nodes } = await startProcesses(t, 2)
   const traffic = await startTraffic(t, nodes, vanishing)
   traffic.leave()

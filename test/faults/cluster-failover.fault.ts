@@ -4,7 +4,7 @@ import t from 'tap'
 import { startCluster } from '../stores/cluster.ts'
 import { startNodes, startTraffic } from './traffic.ts'
 
-void t.test('a master is killed, and comes back as an empty replica', async (t) => {
+void t.test('Cluster: a master is killed, and comes back as an empty replica', async (t) => {
   const cluster = await startCluster({ args: ['--cluster-require-full-coverage', 'no'] })
   t.teardown(() => cluster.close())
   const traffic = await startTraffic(t, await startNodes(t, cluster.url))
@@ -19,7 +19,7 @@ void t.test('a master is killed, and comes back as an empty replica', async (t) 
   await traffic.end(t)
 })
 
-void t.test('a master stands still, is replaced, and goes on', async (t) => {
+void t.test('Cluster: a master stands still, is replaced, and goes on', async (t) => {
   const cluster = await startCluster()
   t.teardown(() => cluster.close())
   const traffic = await startTraffic(t, await startNodes(t, cluster.url))

@@ -5,7 +5,7 @@ import { startCluster } from '../stores/cluster.ts'
 import type { RedisHandle } from '../stores/redis.ts'
 import { startNodes, startTraffic } from './traffic.ts'
 
-void t.test('slots move from one master to another', async (t) => {
+void t.test('Cluster: slots move from one master to another', async (t) => {
   const cluster = await startCluster()
   t.teardown(() => cluster.close())
   const traffic = await startTraffic(t, await startNodes(t, cluster.url))

@@ -6,7 +6,7 @@ import { startProxy } from '../stores/proxy.ts'
 import { startRedis } from '../stores/redis.ts'
 import { overlap, startNodes, startTraffic } from './traffic.ts'
 
-void t.test('answers of Postgres are lost, then the connections', async (t) => {
+void t.test('Postgres: answers are lost, then the connections', async (t) => {
   const redis = await startRedis()
   t.teardown(() => redis.close())
   const postgres = await startPostgres()

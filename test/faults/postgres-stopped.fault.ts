@@ -45,20 +45,23 @@ for (const [name, { begin, end }] of Object.entries(outages)) {
   })
 }
 
-void t.test('with REFRESH_STALE_OK sessions go on that were seen good lately', async (t) => {
-  const redis = await startRedis()
-  t.teardown(() => redis.close())
-  const postgres = await startPostgres()
-  t.teardown(() => postgres.close())
-  const nodes = await startNodes(t, redis.url, { DATABASE_URL: postgres.url, REFRESH_STALE_OK: '5m' })
-  const traffic = await startTraffic(t, nodes)
-  await traffic.flows(10) // both nodes have seen every session
+void t.test(
+  'Postgres is stopped: with REFRESH_STALE_OK sessions go on that were seen good lately',
+  async (t) => {
+    const redis = await startRedis()
+    t.teardown(() => redis.close())
+    const postgres = await startPostgres()
+    t.teardown(() => postgres.close())
+    const nodes = await startNodes(t, redis.url, { DATABASE_URL: postgres.url, REFRESH_STALE_OK: '5m' })
+    const traffic = await startTraffic(t, nodes)
+    await traffic.flows(10) // both nodes have seen every session
 
-  await postgres.stop('fast')
-  await traffic.flows(10)
-  traffic.leave()
-  await traffic.flows()
-  await postgres.start()
-  await traffic.recovers()
-  await traffic.end(t)
-})
+    await postgres.stop('fast')
+    await traffic.flows(10)
+    traffic.leave()
+    await traffic.flows()
+    await postgres.start()
+    await traffic.recovers()
+    await traffic.end(t)
+  }
+)

@@ -15,7 +15,7 @@ async function behindProxy(t: Test) {
   return { redis, proxy, traffic }
 }
 
-void t.test('answers are lost for longer than the overlap', async (t) => {
+void t.test('Redis: answers are lost for longer than the overlap', async (t) => {
   const { proxy, traffic } = await behindProxy(t)
   proxy.dropResponses(true)
   traffic.leave()
@@ -25,7 +25,7 @@ void t.test('answers are lost for longer than the overlap', async (t) => {
   await traffic.end(t)
 })
 
-void t.test('answers are lost, then the connection, for longer than the overlap', async (t) => {
+void t.test('Redis: answers are lost, then the connection, for longer than the overlap', async (t) => {
   const { proxy, traffic } = await behindProxy(t)
   proxy.dropResponses(true)
   await traffic.waits(1) // every client has a rotation under way whose answer is lost

@@ -6,7 +6,7 @@ import { startRedis } from '../stores/redis.ts'
 import { until } from '../stores/until.ts'
 import { startNodes, startTraffic } from './traffic.ts'
 
-void t.test('the revocation feed is cut off and refused, and listens again', async (t) => {
+void t.test('Redis: the revocation feed is cut off and refused, and listens again', async (t) => {
   const redis = await startRedis()
   t.teardown(() => redis.close())
   const client = redis.client()

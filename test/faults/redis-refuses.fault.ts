@@ -13,26 +13,26 @@ interface Refusal {
 }
 
 const refusals: Record<string, Refusal> = {
-  'READONLY: it was made a replica': {
+  'Redis answers READONLY: it was made a replica': {
     begin: (redis) => redis.replicaof('127.0.0.1', closedPort),
     end: (redis) => redis.replicaof('NO', 'ONE')
   },
-  'NOREPLICAS: it has too few replicas': {
+  'Redis answers NOREPLICAS: it has too few replicas': {
     begin: (redis) => redis.config('SET', 'min-replicas-to-write', 1),
     end: (redis) => redis.config('SET', 'min-replicas-to-write', 0)
   },
-  'OOM: it is full and may evict nothing': {
+  'Redis answers OOM: it is full and may evict nothing': {
     begin: (redis) => redis.config('SET', 'maxmemory', 1),
     end: (redis) => redis.config('SET', 'maxmemory', 0)
   },
-  'MASTERDOWN: it is a replica that has lost its primary': {
+  'Redis answers MASTERDOWN: it is a replica that has lost its primary': {
     async begin(redis) {
       await redis.config('SET', 'replica-serve-stale-data', 'no')
       await redis.replicaof('127.0.0.1', closedPort)
     },
     end: (redis) => redis.replicaof('NO', 'ONE')
   },
-  'NOAUTH: it wants a password': {
+  'Redis answers NOAUTH: it wants a password': {
     async begin(redis) {
       await redis.config('SET', 'requirepass', 'secret')
       await redis.client('KILL', 'TYPE', 'NORMAL') // connections that are there stay trusted

@@ -7,7 +7,7 @@ import { startRedis } from '../stores/redis.ts'
 import { startNodes, startTraffic } from './traffic.ts'
 
 for (const silent of ['Redis', 'Postgres'] as const) {
-  void t.test(`the connections to ${silent} fall silent`, async (t) => {
+  void t.test(`The connections to ${silent} fall silent`, async (t) => {
     const redis = await startRedis()
     t.teardown(() => redis.close())
     const postgres = await startPostgres()

@@ -5,7 +5,7 @@ import t from 'tap'
 import { startSentinelSet } from '../stores/sentinel.ts'
 import { startNodes, startTraffic } from './traffic.ts'
 
-void t.test('the primary is killed, and comes back as an empty replica', async (t) => {
+void t.test('Sentinel: the primary is killed, and comes back as an empty replica', async (t) => {
   const set = await startSentinelSet()
   t.teardown(() => set.close())
   const traffic = await startTraffic(t, await startNodes(t, set.url))
@@ -20,7 +20,7 @@ void t.test('the primary is killed, and comes back as an empty replica', async (
   await traffic.end(t)
 })
 
-void t.test('the primary stands still, is replaced, and goes on', async (t) => {
+void t.test('Sentinel: the primary stands still, is replaced, and goes on', async (t) => {
   const set = await startSentinelSet()
   t.teardown(() => set.close())
   const traffic = await startTraffic(t, await startNodes(t, set.url))
@@ -36,7 +36,7 @@ void t.test('the primary stands still, is replaced, and goes on', async (t) => {
   await traffic.end(t)
 })
 
-void t.test('a sentinel stands still while the primary is killed', async (t) => {
+void t.test('Sentinel: a sentinel stands still while the primary is killed', async (t) => {
   const set = await startSentinelSet()
   t.teardown(() => set.close())
   const traffic = await startTraffic(t, await startNodes(t, set.url))

@@ -6,6 +6,7 @@ import { until } from '../stores/until.ts'
 import { bearer, logIn, signUp } from './account.ts'
 import { type Client, startClient, startNewcomer, startWatcher } from './clients.ts'
 import { hostRoute, type Node, startNode } from './node.ts'
+import { keepResult } from './results.ts'
 import { createSite, type Site } from './site.ts'
 import { createTally, type Tally, type TallySettings } from './tally.ts'
 
@@ -123,6 +124,7 @@ export async function startTraffic(
       site.stop()
       await Promise.all(people.map(({ done }) => done))
       t.comment(tally.summary())
+      keepResult(t.name, tally)
       t.same(tally.loggedOutByAccident, [], 'nobody was logged out by accident')
       t.same(tally.cameBack, [], 'nobody who was logged out came back')
       t.same(tally.brokenContract, [], 'every answer was one that is promised')

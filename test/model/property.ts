@@ -37,13 +37,13 @@ function propertyOf(world: World, commands: Draw['commands'], tally: Tally) {
 /**
  * Draws runs of commands and holds the world against the reference. A failure prints its seed, its path and
  * the shortest run that still fails. FAST_CHECK_SEED=… draws the same runs again; with FAST_CHECK_PATH=… too,
- * it goes straight to the one that failed, and makes it short again. FAST_CHECK_RUNS=… makes as many runs.
+ * it goes straight to the one that failed, and makes it short again. FAST_CHECK_TIMES=… makes so many times the runs.
  */
 export async function holds(t: Test, world: World, { commands, runs, lanes }: Draw): Promise<void> {
-  const { FAST_CHECK_SEED: seed, FAST_CHECK_PATH: path, FAST_CHECK_RUNS } = process.env
+  const { FAST_CHECK_SEED: seed, FAST_CHECK_PATH: path, FAST_CHECK_TIMES } = process.env
   const tally: Tally = { runs: 0, rules: new Map() }
   const property = propertyOf(world, commands, tally)
-  const numRuns = Math.ceil(Number(FAST_CHECK_RUNS ?? runs) / lanes)
+  const numRuns = Math.ceil((runs * Number(FAST_CHECK_TIMES ?? 1)) / lanes)
   const asserted = seed
     ? [
         fc.assert(property, {

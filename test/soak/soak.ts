@@ -144,8 +144,8 @@ async function main(): Promise<void> {
       ...{ incidents: timeline.incidents, seconds: timeline.seconds }
     }
     mkdirSync(given.out, { recursive: true })
-    const file = join(given.out, `soak-${result.date.slice(0, 10)}`)
-    writeFileSync(`${file}.json`, `${JSON.stringify(result, undefined, 1)}\n`)
+    const file = join(given.out, 'soak')
+    writeFileSync(`${file}.json`, `${JSON.stringify(result)}\n`)
     writeFileSync(`${file}.svg`, draw(result))
     say(`\n${tally.summary().replaceAll('; ', '\n').replaceAll(', ', '\n  ')}\n\n${tableOf(timeline)}\n`)
     say(`written: ${file}.json and ${file}.svg`)

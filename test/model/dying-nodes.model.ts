@@ -19,7 +19,7 @@ t.test('the invariants hold while nodes die with their journals, and Postgres go
       { weight: 1, arbitrary: commands.flushJournal },
       { weight: 1, arbitrary: commands.crash }
     ],
-    runs: 400,
+    runs: 20,
     lanes: 1
   })
 })
