@@ -32,6 +32,8 @@ export const problems = {
   session_revoked: { status: 401, title: 'The session was ended', action: 'reauthenticate' },
   wrong_transport: { status: 401, title: 'The refresh token came the wrong way', action: 'none' },
   device_changed: { status: 401, title: 'The session belongs to another device', action: 'reauthenticate' },
+  insufficient_user_authentication: { status: 401, title: 'A more recent login is needed', action: 'none' },
+  insufficient_role: { status: 403, title: 'Another role is needed', action: 'none' },
   cross_site_request: { status: 403, title: 'The request came from another site', action: 'none' },
   not_found: { status: 404, title: 'There is nothing here', action: 'none' },
   session_not_found: { status: 404, title: 'You have no such session', action: 'none' },
@@ -93,7 +95,7 @@ export const problemMediaType = 'application/problem+json'
 export function problemDocument(
   { code, statusCode, action, message, errors }: Problem,
   publicUrl: string,
-  request_id: string
+  request_id?: string
 ) {
   return {
     type: `${publicUrl}/docs#${code}`,
@@ -102,7 +104,7 @@ export function problemDocument(
     detail: message,
     code,
     action,
-    request_id,
+    ...(request_id === undefined ? {} : { request_id }),
     ...(errors ? { errors } : {})
   }
 }

@@ -23,11 +23,16 @@ export interface AccessTokenSession {
   amr: string[]
 }
 
+export type GivenClaims = Partial<Pick<AccessTokenClaims, 'jti' | 'iat' | 'exp'>>
+
 export interface AccessTokens {
   /** Life of a new token, in seconds. */
   readonly expires_in: number
-  /** A new access token: JWT, ES256, `typ: at+jwt` (RFC 9068). */
-  sign(user: User, session: AccessTokenSession): string
+  /**
+   * A new access token: JWT, ES256, `typ: at+jwt` (RFC 9068).
+   * @param given claims to set in place of the usual: a random `jti`, `iat` now, `exp` after `expires_in`
+   */
+  sign(user: User, session: AccessTokenSession, given?: GivenClaims): string
   /**
    * Checks signature, algorithm, type, issuer, audience and expiry (RFC 8725 §3, RFC 9068 §4). Does NOT
    * check whether the session was revoked since: `fastify.authenticate` does.
@@ -77,15 +82,14 @@ export default fp(
 
     fastify.decorate('accessTokens', {
       expires_in,
-      sign(user, session) {
-        const iat = Math.floor(Date.now() / 1000)
+      sign(user, session, { iat = Math.floor(Date.now() / 1000), exp = iat + expires_in, ...given } = {}) {
         return access.sign({
           iss,
           sub: user.id,
           aud,
           iat,
-          exp: iat + expires_in,
-          jti: randomUUID(),
+          exp,
+          jti: given.jti ?? randomUUID(),
           sid: session.id,
           role: user.role,
           email_verified: user.email_verified,

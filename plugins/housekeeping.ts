@@ -26,7 +26,10 @@ const batch = 1000
  */
 const sessionRetention = 7
 
-/** Decorates `fastify.housekeeping`: removes expired and ended sessions and old security events. */
+/** Hours for which a renewed access token is refused: it lives for half an hour at most. */
+const renewedTokenRetention = 2
+
+/** Decorates `fastify.housekeeping`: removes expired and ended sessions, renewed access tokens and old security events. */
 export default fp(
   async (fastify) => {
     let closing = false
@@ -39,6 +42,12 @@ export default fp(
                      OR revoked_at < now() - make_interval(days => $1)
                   LIMIT $2 FOR UPDATE SKIP LOCKED)`,
         values: [sessionRetention, batch]
+      },
+      {
+        text: `DELETE FROM renewed_access_tokens WHERE jti IN (
+                 SELECT jti FROM renewed_access_tokens
+                  WHERE renewed_at < now() - make_interval(hours => $1) LIMIT $2)`,
+        values: [renewedTokenRetention, batch]
       },
       {
         text: `DELETE FROM security_events WHERE id IN (

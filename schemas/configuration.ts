@@ -117,6 +117,16 @@ export const Configuration = Type.Object({
     description:
       'While Postgres is down, how long a session may go on that its record was last seen good; `0` is not at all'
   }),
+  AUTO_RENEW: Type.Boolean({
+    default: false,
+    description:
+      'Answers to access tokens that are about to expire carry a new one in `X-New-Token`, through a gateway too'
+  }),
+  SINGLE_TOKEN: Type.Boolean({
+    default: false,
+    description:
+      '`POST /auth/renew` trades an access token for a new one, for tools that keep no refresh token'
+  }),
   MAX_SESSIONS_PER_USER: Type.Integer({
     default: 20,
     minimum: 1,
