@@ -43,6 +43,7 @@ const verify: FastifyPluginAsyncTypebox = async (fastify) => {
 
   // Envoy asks with the method and the path of the request that it holds.
   fastify.all('/auth/verify/*', { ...options, schema: { hide: true } }, handler)
+  fastify.options('/auth/verify', { ...options, schema: { hide: true } }, handler)
 }
 
 export default verify
