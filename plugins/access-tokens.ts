@@ -1,6 +1,7 @@
 import jwt, { type JWT, type VerifyOptions } from '@fastify/jwt'
 import { randomUUID } from 'node:crypto'
 import fp from 'fastify-plugin'
+import { areAccessTokenClaims } from '../lib/access-token-claims.ts'
 import { hasCanonicalSignature } from '../lib/compact-jws.ts'
 import type { AccessTokenClaims, User } from '../schemas/tokens.ts'
 
@@ -56,6 +57,8 @@ export default fp(
       secret: {
         private: current.privateKey,
         public: async ({ header }: { header: { kid?: string } }) => {
+          // RFC 7515 §4.1.11: ours have no extensions.
+          if ('crit' in header) throw new Error('critical extensions')
           const key = publicKeys.get(header.kid ?? '')
           if (!key) throw new Error('unknown kid')
           return key
@@ -77,7 +80,9 @@ export default fp(
 
     const verify = async (token: string, options?: Partial<VerifyOptions>) => {
       if (!hasCanonicalSignature(token)) throw new Error('the signature is not canonical')
-      return access.verify<AccessTokenClaims>(token, options)
+      const claims = await access.verify<Record<string, unknown>>(token, options)
+      if (!areAccessTokenClaims(claims)) throw new Error('the claims are not those of an access token')
+      return claims
     }
 
     fastify.decorate('accessTokens', {

@@ -6,6 +6,7 @@ import {
   accessTokenRenewed,
   sessionRevoked
 } from '../lib/access-token-refusal.ts'
+import { areAccessTokenClaims } from '../lib/access-token-claims.ts'
 import { bearerToken } from '../lib/bearer.ts'
 import { isCompactEs256 } from '../lib/compact-jws.ts'
 import { digest } from '../lib/digest.ts'
@@ -105,11 +106,9 @@ export function createVerifier(options: VerifierOptions): Verifier {
     const remembered = verified.get(key)
     if (remembered && remembered.claims.exp > Date.now() / 1000 && keys.has(remembered.kid)) return remembered
     if (!isCompactEs256(token)) throw accessTokenInvalid(new Error('no compact ES256 JWS'))
-    const { payload, protectedHeader } = await jwtVerify<AccessTokenClaims>(token, keys.find, rules).catch(
-      (cause: unknown) => {
-        throw keys.status.updated_at === null ? unavailable(cause) : accessTokenInvalid(cause)
-      }
-    )
+    const { payload, protectedHeader } = await jwtVerify(token, keys.find, rules).catch((cause: unknown) => {
+      throw keys.status.updated_at === null ? unavailable(cause) : accessTokenInvalid(cause)
+    })
     const entry = toVerified(payload, protectedHeader.kid ?? '')
     verified.set(key, entry)
     return entry
@@ -121,8 +120,8 @@ export function createVerifier(options: VerifierOptions): Verifier {
     const active = await introspection?.isActive(token)
     if (active === undefined) throw problem
     if (!active) throw accessTokenInvalid(new Error('introspection calls it inactive'))
-    const claims = decodeJwt<AccessTokenClaims>(token)
-    if (claims.iss !== issuer || ![claims.aud].flat().includes(audience))
+    const claims = decodeJwt(token)
+    if (claims.iss !== issuer || claims.aud !== audience)
       throw accessTokenInvalid(new Error('of another issuer or for another audience'))
     return toVerified(claims, '')
   }
@@ -182,7 +181,8 @@ function stateOf(...sources: SourceStatus[]): VerifierStatus['state'] {
   return sources.some(({ error }) => error !== null) ? 'stale' : 'ok'
 }
 
-function toVerified(claims: AccessTokenClaims & JWTPayload, kid: string): Verified {
+function toVerified(claims: JWTPayload, kid: string): Verified {
+  if (!areAccessTokenClaims(claims)) throw accessTokenInvalid(new Error('not the claims of an access token'))
   // They are given out again and again.
   for (const value of [claims, ...Object.values(claims)]) Object.freeze(value)
   return {

@@ -5,7 +5,9 @@ import { answers, Nothing } from '../../schemas/answers.ts'
 const verify: FastifyPluginAsyncTypebox = async (fastify) => {
   /** Every 204 has all three, so that none of a client's own gets past the gateway. */
   const answer: onRequestAsyncHookHandler = async (request, reply) => {
-    const { sub, sid, role } = request.auth
+    const { sub, sid } = request.auth
+    // A header is ASCII, and a role may be any text: what is no letter or digit of it is percent-encoded.
+    const role = encodeURIComponent(Buffer.from(request.auth.role).toString())
     return reply
       .code(204)
       .headers({

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { accessTokenKey, decode, signEs256 } from '../../forge.ts'
 import { forgeries } from '../../forgeries.ts'
 import { bearer, build, signUp } from '../../helper.ts'
 import { isProblem } from '../../problem.ts'
@@ -38,6 +39,15 @@ t.test('a good token is 204 with who it is, whatever the request says', async (t
     )
     t.notOk(response.headers['x-new-token'])
   }
+})
+
+t.test('a role that no header can carry is percent-encoded', async (t) => {
+  const { access_token } = await signUp(app)
+  const { header, claims } = decode(access_token)
+  const token = signEs256(header, { ...claims, role: 'Zoë\r\nx-evil: 1' }, await accessTokenKey(app.stores))
+  const { headers } = await app.inject({ url: '/auth/verify', headers: bearer(token) })
+  t.equal(headers['x-auth-role'], 'Zo%C3%AB%0D%0Ax-evil%3A%201')
+  t.notOk(headers['x-evil'])
 })
 
 t.test('no 204 without a token: not for a preflight, not for a cookie, not for a method', async (t) => {
