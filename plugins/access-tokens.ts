@@ -80,7 +80,7 @@ export default fp(
 
     const verify = async (token: string, options?: Partial<VerifyOptions>) => {
       if (!hasCanonicalSignature(token)) throw new Error('the signature is not canonical')
-      const claims = await access.verify<Record<string, unknown>>(token, options)
+      const claims = await access.verify<Promise<Record<string, unknown>>>(token, options)
       if (!areAccessTokenClaims(claims)) throw new Error('the claims are not those of an access token')
       return claims
     }
