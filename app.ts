@@ -30,6 +30,7 @@ import sessionRecords from './plugins/session-records.ts'
 import sessionWhitelist from './plugins/session-whitelist.ts'
 import sessionTokens from './plugins/session-tokens.ts'
 import sessions from './plugins/sessions.ts'
+import signingKeyRecords from './plugins/signing-key-records.ts'
 import signingKeys from './plugins/signing-keys.ts'
 import transport from './plugins/transport.ts'
 import { unreadableRequests } from './plugins/unreadable-requests.ts'
@@ -122,6 +123,7 @@ const server: FastifyPluginAsync<{
   await fastify.register(redis, { redisClient })
 
   await fastify.register(secretKeys)
+  await fastify.register(signingKeyRecords)
   await fastify.register(signingKeys)
   await fastify.register(accessTokens)
   await fastify.register(refreshTokens)

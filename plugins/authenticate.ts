@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 import { bearerToken } from '../lib/bearer.ts'
 import { Problem } from '../lib/problem.ts'
 import { accessTokenClaims } from '../lib/request-auth.ts'
+import { StoreUnavailable } from '../lib/store-error.ts'
 import type { AccessTokenClaims } from '../schemas/tokens.ts'
 
 declare module 'fastify' {
@@ -42,6 +43,7 @@ export default fp(
         })
       }
       const claims = await fastify.accessTokens.verify(token).catch((cause: unknown) => {
+        if (cause instanceof StoreUnavailable) throw cause
         throw new Problem(
           'access_token_invalid',
           'The token is expired, malformed or not one of ours. Refresh it.',

@@ -9,7 +9,7 @@ declare module 'fastify' {
 export interface Housekeeping {
   /**
    * Removes what is over, in small batches, unless another node is at it.
-   * @returns how many rows went
+   * @returns how many rows it was
    */
   run(): Promise<number>
 }
@@ -26,7 +26,8 @@ const batch = 1000
  */
 const sessionRetention = 7
 
-/** Decorates `fastify.housekeeping`: removes expired and ended sessions and old security events. */
+/** Decorates `fastify.housekeeping`: removes expired and ended sessions, old security events, and what
+ * signing keys that are over still hold. */
 export default fp(
   async (fastify) => {
     let closing = false
@@ -59,7 +60,7 @@ export default fp(
       })
 
     const run = async () => {
-      let removed = 0
+      let removed = await fastify.signingKeyRecords.erase()
       for (const removal of removals) {
         let last = batch
         while (last === batch && !closing) {
@@ -86,5 +87,5 @@ export default fp(
 
     fastify.decorate('housekeeping', { run })
   },
-  { name: 'housekeeping', dependencies: ['postgres', 'migrations'] }
+  { name: 'housekeeping', dependencies: ['postgres', 'migrations', 'signing-key-records'] }
 )

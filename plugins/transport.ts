@@ -6,6 +6,7 @@ import { bearerToken } from '../lib/bearer.ts'
 import { addressOf } from '../lib/network.ts'
 import { Problem } from '../lib/problem.ts'
 import type { IssuedTokens, RequestOrigin, SignIn } from '../lib/session.ts'
+import { StoreUnavailable } from '../lib/store-error.ts'
 import type { Client } from '../schemas/common.ts'
 import type { TokenAnswer } from '../schemas/tokens.ts'
 
@@ -113,6 +114,9 @@ export default fp(
         refreshTokens.verifyExpired(fromHeader),
         accessTokens.verifyExpired(fromHeader)
       ])
+      for (const result of verified) {
+        if (result.status === 'rejected' && result.reason instanceof StoreUnavailable) throw result.reason
+      }
       const sids = verified.flatMap((result) => (result.status === 'fulfilled' ? [result.value.sid] : []))
       return [...new Set(sids)]
     })

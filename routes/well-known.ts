@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { JsonWebKeySet } from '../schemas/well-known.ts'
+import { jwksMaxAge, JsonWebKeySet } from '../schemas/well-known.ts'
 
 const wellKnown: FastifyPluginAsyncTypebox = async (fastify) => {
   fastify.get(
@@ -12,7 +12,7 @@ const wellKnown: FastifyPluginAsyncTypebox = async (fastify) => {
       }
     },
     async (_request, reply) =>
-      reply.header('cache-control', 'public, max-age=300').send(fastify.signingKeys.jwks)
+      reply.header('cache-control', `public, max-age=${String(jwksMaxAge)}`).send(fastify.signingKeys.jwks)
   )
 }
 
