@@ -13,11 +13,14 @@ import errors from './plugins/errors.ts'
 import housekeeping from './plugins/housekeeping.ts'
 import metrics from './plugins/metrics.ts'
 import migrations from './plugins/migrations.ts'
+import introspection from './plugins/introspection.ts'
+import oauthClients from './plugins/oauth-clients.ts'
 import openapi from './plugins/openapi.ts'
 import passwords from './plugins/passwords.ts'
 import postgres from './plugins/postgres.ts'
 import redisFollowUp from './plugins/redis-follow-up.ts'
 import redis from './plugins/redis.ts'
+import readToken from './plugins/read-token.ts'
 import requestAuth from './plugins/request-auth.ts'
 import refreshTokens from './plugins/refresh-tokens.ts'
 import revocationFeed from './plugins/revocation-feed.ts'
@@ -44,6 +47,9 @@ import sessionRoutes from './routes/auth/sessions.ts'
 import signup from './routes/auth/signup.ts'
 import health from './routes/health.ts'
 import metricsRoute from './routes/metrics.ts'
+import introspect from './routes/oauth/introspect.ts'
+import revoke from './routes/oauth/revoke.ts'
+import token from './routes/oauth/token.ts'
 import wellKnown from './routes/well-known.ts'
 import type { Configuration, ConfigurationInput } from './schemas/configuration.ts'
 
@@ -127,6 +133,7 @@ const server: FastifyPluginAsync<{
   await fastify.register(signingKeys)
   await fastify.register(accessTokens)
   await fastify.register(refreshTokens)
+  await fastify.register(readToken)
 
   await fastify.register(passwords)
   await fastify.register(users)
@@ -139,6 +146,8 @@ const server: FastifyPluginAsync<{
   await fastify.register(securityEvents)
   await fastify.register(sessions)
   await fastify.register(sessionRefresh)
+  await fastify.register(introspection)
+  await fastify.register(oauthClients)
   await fastify.register(housekeeping)
 
   await fastify.register(browserDefence)
@@ -151,6 +160,9 @@ const server: FastifyPluginAsync<{
   await fastify.register(logout)
   await fastify.register(me)
   await fastify.register(sessionRoutes)
+  await fastify.register(token)
+  await fastify.register(introspect)
+  await fastify.register(revoke)
   await fastify.register(wellKnown)
   await fastify.register(health)
   await fastify.register(metricsRoute)
