@@ -34,9 +34,9 @@ function basicCredentials(authorization: string): ClientCredentials {
  */
 export function clientCredentials(
   authorization: string | undefined,
-  form: { client_id?: string; client_secret?: string }
+  form: { client_id: string; client_secret: string }
 ): ClientCredentials | undefined {
-  const { client_id = '', client_secret = '' } = form
+  const { client_id, client_secret } = form
   const basic = authorization === undefined ? undefined : basicCredentials(authorization)
   // RFC 6749 §2.3: no more than one method in a request.
   if (basic && (client_secret !== '' || (client_id !== '' && client_id !== basic.id)))

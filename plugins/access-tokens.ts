@@ -4,6 +4,7 @@ import fp from 'fastify-plugin'
 import { randomUUID } from 'node:crypto'
 import { hasCanonicalSignature } from '../lib/compact-jws.ts'
 import { StoreUnavailable } from '../lib/store-error.ts'
+import type { Client } from '../schemas/common.ts'
 import type { AccessTokenClaims, User } from '../schemas/tokens.ts'
 
 declare module '@fastify/jwt' {
@@ -21,6 +22,7 @@ declare module 'fastify' {
 /** What of a session stands in its access tokens. `authenticated_at` in ms. */
 export interface AccessTokenSession {
   id: string
+  client: Client
   authenticated_at: number
   amr: string[]
 }
@@ -115,6 +117,7 @@ export default fp(
           iat,
           exp: iat + expires_in,
           jti: randomUUID(),
+          client_id: session.client,
           sid: session.id,
           role: user.role,
           email_verified: user.email_verified,

@@ -31,6 +31,7 @@ export default fp(
       const record = await sessionRecords.find(read.claims.sid)
       if (record?.revoked_reason !== null || record.user_disabled) return { active: false }
       const { token_use, claims } = read
+      if (fastify.revocationFeed.has(claims.jti)) return { active: false }
       if (token_use === 'refresh_token') {
         if (!(await isHead(claims, record))) return { active: false }
         const { iss, sub, iat, exp, jti, sid } = claims
@@ -41,5 +42,8 @@ export default fp(
       return { active: true, token_use, token_type: 'Bearer', ...claims, role, email_verified }
     })
   },
-  { name: 'introspection', dependencies: ['read-token', 'session-records', 'session-whitelist'] }
+  {
+    name: 'introspection',
+    dependencies: ['read-token', 'session-records', 'session-whitelist', 'revocation-feed']
+  }
 )

@@ -22,8 +22,6 @@ export interface OauthClient {
   last_used_at: Date | null
 }
 
-type ClientRequest = FastifyRequest & { body: { client_id?: string; client_secret?: string } }
-
 export interface OauthClients {
   /** @returns the new client and its secret, which nobody can read again */
   create(name: string): Promise<{ id: string; secret: string }>
@@ -31,11 +29,12 @@ export interface OauthClients {
   /** @returns whether there was one */
   remove(id: string): Promise<boolean>
   /**
-   * Checks the credentials of a request, where it shows any (RFC 6749 §2.3). A public client shows none.
+   * Checks the credentials of a request, where it shows any (RFC 6749 §2.3). A public client shows none. To be
+   * called before validation, so that nobody learns what is asked for here who may not ask.
    * @returns whether it is a client that we know
    * @throws Problem invalid_client where they are wrong
    */
-  authenticate(request: ClientRequest): Promise<boolean>
+  authenticate(request: FastifyRequest): Promise<boolean>
 }
 
 /** Clients whose last use is kept in memory while Postgres is away. */
@@ -102,7 +101,7 @@ export default fp(
       },
 
       async authenticate({ headers, body }) {
-        const shown = clientCredentials(headers.authorization, body)
+        const shown = clientCredentials(headers.authorization, parametersOf(body))
         if (!shown) return false
         const secret_hash = isUuid(shown.id) ? await byId.load(shown.id) : undefined
         if (secret_hash === undefined || !isEqual(digest(shown.secret), secret_hash))
@@ -114,6 +113,13 @@ export default fp(
   },
   { name: 'oauth-clients', dependencies: ['postgres', 'migrations'] }
 )
+
+/** What stands there once; anything else is left to validation. */
+function parametersOf(body: unknown): { client_id: string; client_secret: string } {
+  const form = (body ?? {}) as Record<string, unknown>
+  const text = (name: string) => (typeof form[name] === 'string' ? form[name] : '')
+  return { client_id: text('client_id'), client_secret: text('client_secret') }
+}
 
 /** Of digests, which have one length. Tells nothing by its time. */
 const isEqual = (one: string, other: string) => timingSafeEqual(Buffer.from(one), Buffer.from(other))

@@ -1,4 +1,5 @@
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
+import { Client } from './common.ts'
 
 export const formType = 'application/x-www-form-urlencoded'
 
@@ -27,6 +28,9 @@ export const OauthTokenAnswer = Type.Object({
 /** RFC 7662 §2.1, RFC 7009 §2.1: a hint is not needed to tell our tokens apart. */
 export const OauthTokenReference = Type.Object({ token: Token, token_type_hint: Parameter, ...client })
 
+/** RFC 7009 §2.2: the status says it all. */
+export const Empty = Type.Literal('', { description: 'Done' })
+
 /** RFC 7662 §2.2. A token that is not good shows nothing but that. */
 export const Introspection = Type.Object({
   active: Type.Boolean(),
@@ -38,6 +42,7 @@ export const Introspection = Type.Object({
   iat: Type.Optional(Type.Integer()),
   exp: Type.Optional(Type.Integer()),
   jti: Type.Optional(Type.String()),
+  client_id: Type.Optional(Client),
   sid: Type.Optional(Type.String({ description: 'id of the session' })),
   role: Type.Optional(Type.String({ description: 'of the user, as of now' })),
   email_verified: Type.Optional(Type.Boolean()),

@@ -7,6 +7,11 @@ const introspect: FastifyPluginAsyncTypebox = async (fastify) => {
     '/oauth/introspect',
     {
       config: { errors: 'oauth' },
+      preValidation: async (request) => {
+        // RFC 7662 §2.1: only who is known may ask, so that nobody tries tokens out here.
+        if (!(await fastify.oauthClients.authenticate(request)))
+          throw invalidClient('Client credentials are needed: latchkey clients create makes them.')
+      },
       schema: {
         tags: ['oauth'],
         summary: 'What an access or refresh token is worth now (RFC 7662)',
@@ -17,9 +22,6 @@ const introspect: FastifyPluginAsyncTypebox = async (fastify) => {
       }
     },
     async (request, reply) => {
-      // RFC 7662 §2.1: only who is known may ask, so that nobody tries tokens out here.
-      if (!(await fastify.oauthClients.authenticate(request)))
-        throw invalidClient('Client credentials are needed: latchkey clients create makes them.')
       return reply.header('cache-control', 'no-store').send(await fastify.introspect(request.body.token))
     }
   )

@@ -9,6 +9,10 @@ const token: FastifyPluginAsyncTypebox = async (fastify) => {
     '/oauth/token',
     {
       config: { errors: 'oauth' },
+      preValidation: async (request) => {
+        // RFC 6749 §6: whoever shows client credentials is checked by them. Our own apps have none (§2.1).
+        await fastify.oauthClients.authenticate(request)
+      },
       schema: {
         tags: ['oauth'],
         summary: 'Exchange the refresh token of a native session (RFC 6749 §6)',
@@ -21,8 +25,6 @@ const token: FastifyPluginAsyncTypebox = async (fastify) => {
     },
     async (request, reply) => {
       const { grant_type, refresh_token = '', scope = '' } = request.body
-      // RFC 6749 §6: whoever shows client credentials is checked by them. Our own apps have none (§2.1).
-      await fastify.oauthClients.authenticate(request)
       if (grant_type !== 'refresh_token')
         throw new Problem('unsupported_grant_type', 'The only grant_type here is refresh_token.')
       if (refresh_token === '') throw new Problem('invalid_request', 'refresh_token is missing.')
