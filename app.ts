@@ -14,11 +14,14 @@ import errors from './plugins/errors.ts'
 import housekeeping from './plugins/housekeeping.ts'
 import metrics from './plugins/metrics.ts'
 import migrations from './plugins/migrations.ts'
+import introspection from './plugins/introspection.ts'
+import oauthClients from './plugins/oauth-clients.ts'
 import openapi from './plugins/openapi.ts'
 import passwords from './plugins/passwords.ts'
 import postgres from './plugins/postgres.ts'
 import redisFollowUp from './plugins/redis-follow-up.ts'
 import redis from './plugins/redis.ts'
+import readToken from './plugins/read-token.ts'
 import requestAuth from './plugins/request-auth.ts'
 import refreshTokens from './plugins/refresh-tokens.ts'
 import revocationFeed from './plugins/revocation-feed.ts'
@@ -32,6 +35,7 @@ import sessionRecords from './plugins/session-records.ts'
 import sessionWhitelist from './plugins/session-whitelist.ts'
 import sessionTokens from './plugins/session-tokens.ts'
 import sessions from './plugins/sessions.ts'
+import signingKeyRecords from './plugins/signing-key-records.ts'
 import signingKeys from './plugins/signing-keys.ts'
 import tokenRenewal from './plugins/token-renewal.ts'
 import transport from './plugins/transport.ts'
@@ -48,6 +52,9 @@ import signup from './routes/auth/signup.ts'
 import verify from './routes/auth/verify.ts'
 import health from './routes/health.ts'
 import metricsRoute from './routes/metrics.ts'
+import introspect from './routes/oauth/introspect.ts'
+import revoke from './routes/oauth/revoke.ts'
+import token from './routes/oauth/token.ts'
 import revocations from './routes/revocations.ts'
 import wellKnown from './routes/well-known.ts'
 import type { Configuration, ConfigurationInput } from './schemas/configuration.ts'
@@ -128,9 +135,11 @@ const server: FastifyPluginAsync<{
   await fastify.register(redis, { redisClient })
 
   await fastify.register(secretKeys)
+  await fastify.register(signingKeyRecords)
   await fastify.register(signingKeys)
   await fastify.register(accessTokens)
   await fastify.register(refreshTokens)
+  await fastify.register(readToken)
 
   await fastify.register(passwords)
   await fastify.register(users)
@@ -146,6 +155,8 @@ const server: FastifyPluginAsync<{
   await fastify.register(sessionRefresh)
   await fastify.register(tokenRenewal)
   await fastify.register(automaticRenewal)
+  await fastify.register(introspection)
+  await fastify.register(oauthClients)
   await fastify.register(housekeeping)
 
   await fastify.register(browserDefence)
@@ -160,6 +171,9 @@ const server: FastifyPluginAsync<{
   await fastify.register(logout)
   await fastify.register(me)
   await fastify.register(sessionRoutes)
+  await fastify.register(token)
+  await fastify.register(introspect)
+  await fastify.register(revoke)
   await fastify.register(wellKnown)
   await fastify.register(revocations)
   await fastify.register(health)

@@ -1,4 +1,5 @@
 import { Problem } from './problem.ts'
+import { StoreUnavailable } from './store-error.ts'
 
 // Why a request without a good access token is refused: the same words by the server and by other services.
 
@@ -17,6 +18,10 @@ export const accessTokenInvalid = (cause: unknown) =>
     headers: challenge('invalid_token'),
     cause
   })
+
+/** What a check that failed means: the token is bad, unless a store could not say whether it is. */
+export const refusalOfToken = (cause: unknown) =>
+  cause instanceof StoreUnavailable ? cause : accessTokenInvalid(cause)
 
 /** Of single-token mode: the token was traded for another. */
 export const accessTokenRenewed = () =>

@@ -1,9 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import {
-  accessTokenInvalid,
   accessTokenMissing,
   accessTokenRenewed,
+  refusalOfToken,
   sessionRevoked
 } from '../lib/access-token-refusal.ts'
 import { bearerToken } from '../lib/bearer.ts'
@@ -31,7 +31,7 @@ export default fp(
       const token = bearerToken(request.headers.authorization)
       if (token === undefined) throw accessTokenMissing()
       const claims = await fastify.accessTokens.verify(token).catch((cause: unknown) => {
-        throw accessTokenInvalid(cause)
+        throw refusalOfToken(cause)
       })
       if (fastify.revocationFeed.has(claims.sid)) throw sessionRevoked()
       if (fastify.revocationFeed.has(claims.jti)) throw accessTokenRenewed()

@@ -9,7 +9,7 @@ declare module 'fastify' {
 export interface Housekeeping {
   /**
    * Removes what is over, in small batches, unless another node is at it.
-   * @returns how many rows went
+   * @returns how many rows it was
    */
   run(): Promise<number>
 }
@@ -29,7 +29,10 @@ const sessionRetention = 7
 /** Hours for which a renewed access token is refused: it lives for half an hour at most. */
 const renewedTokenRetention = 2
 
-/** Decorates `fastify.housekeeping`: removes expired and ended sessions, renewed access tokens and old security events. */
+/**
+ * Decorates `fastify.housekeeping`: removes expired and ended sessions, renewed access tokens, old security
+ * events, and what signing keys that are over still hold.
+ */
 export default fp(
   async (fastify) => {
     let closing = false
@@ -68,7 +71,7 @@ export default fp(
       })
 
     const run = async () => {
-      let removed = 0
+      let removed = await fastify.signingKeyRecords.erase()
       for (const removal of removals) {
         let last = batch
         while (last === batch && !closing) {
@@ -95,5 +98,5 @@ export default fp(
 
     fastify.decorate('housekeeping', { run })
   },
-  { name: 'housekeeping', dependencies: ['postgres', 'migrations'] }
+  { name: 'housekeeping', dependencies: ['postgres', 'migrations', 'signing-key-records'] }
 )

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import fp from 'fastify-plugin'
-import { accessTokenInvalid, sessionRevoked } from '../lib/access-token-refusal.ts'
+import { refusalOfToken, sessionRevoked } from '../lib/access-token-refusal.ts'
 import { digest } from '../lib/digest.ts'
 import type { RequestOrigin } from '../lib/session.ts'
 import type { TokenAnswer } from '../schemas/tokens.ts'
@@ -73,7 +73,7 @@ export default fp(
 
     fastify.decorate('renewAccessToken', async ({ token, idempotency_key, ...by }) => {
       const { jti, sid, sub } = await accessTokens.verify(token).catch((cause: unknown) => {
-        throw accessTokenInvalid(cause)
+        throw refusalOfToken(cause)
       })
       if (revocationFeed.has(sid)) throw sessionRevoked()
       const record = await sessionRecords.find(sid)
