@@ -3,7 +3,7 @@ import { digest } from './digest.ts'
 /**
  * What stands in the public feed of revocations in place of an id: 132 bits of its SHA-256, base64url. Only
  * who holds a token of a session can tell that the feed speaks of it.
- * @param id `sid` of a session, or `jti` of a single token
+ * @param id `sid` of a session, `jti` of a single token, or `kid` of a signing key
  */
 export function revocationFingerprint(id: string): string {
   return digest(id).slice(0, 22)

@@ -11,7 +11,7 @@ declare module 'fastify' {
   }
 }
 
-/** Ids are sessions (`sid`), or single access tokens that were renewed (`jti`). */
+/** Ids are sessions (`sid`), single access tokens that were renewed (`jti`), and signing keys (`kid`). */
 export interface RevocationFeed {
   /** Whether it was revoked within the last lifetime of an access token. Asks no store. */
   has(id: string): boolean
@@ -73,9 +73,11 @@ export default fp(
       const startedAt = Date.now()
       const { rows } = await fastify.pg.query<{ id: string; revoked_at: Date }>({
         name: 'revoked since',
-        text: `SELECT id, revoked_at FROM sessions WHERE revoked_at > ${since}
+        text: `SELECT id::text, revoked_at FROM sessions WHERE revoked_at > ${since}
                 UNION ALL
-               SELECT jti, renewed_at FROM renewed_access_tokens WHERE renewed_at > ${since}`,
+               SELECT jti::text, renewed_at FROM renewed_access_tokens WHERE renewed_at > ${since}
+                UNION ALL
+               SELECT kid, revoked_at FROM signing_keys WHERE revoked_at > ${since}`,
         values: [seenUntil, ACCESS_TOKEN_TTL, visibilityLag]
       })
       reconciledAt = startedAt

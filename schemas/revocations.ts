@@ -17,7 +17,7 @@ export const RevocationStreamHeaders = Type.Object({
 export const Revocations = Type.Object({
   revoked: Type.Array(Type.String(), {
     description:
-      'The first 22 characters of the SHA-256, base64url, of a `sid` whose session ended or a `jti` that was exchanged'
+      'The first 22 characters of the SHA-256, base64url, of a `sid` whose session ended, a `jti` that was exchanged or a `kid` that was revoked'
   }),
   as_of: Type.String({
     format: 'date-time',

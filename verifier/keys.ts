@@ -14,10 +14,11 @@ export interface Keys {
   readonly status: SourceStatus
 }
 
-/** ms after which the set is fetched again: as long as a key that was withdrawn is still accepted here. */
-const maxAge = 60_000
+/** ms after which the set is fetched again. That a key was revoked is heard of with the revocations. */
+const maxAge = 30_000
 
-/** ms in which unknown keys make us ask once. */
+/** However many unknown keys come: so many fetches at once, and then one more each so many ms. */
+const burst = 5
 const cooldown = 5000
 
 /** ms for an answer. */
@@ -39,11 +40,11 @@ export function createKeys(url: string, onChange: () => void): Keys {
     timeoutDuration: timeout
   })
   let kids = new Set<string>()
-  let fetchedAt = -Infinity
+  let pending: Promise<void> | undefined
+  let allowance = burst
+  let countedAt = performance.now()
 
-  /** Never rejects. Of many at once one asks. */
-  const fetch = async () => {
-    fetchedAt = performance.now()
+  const ask = async () => {
     try {
       await set.reload()
       const { keys = [] } = set.jwks() ?? {}
@@ -51,7 +52,21 @@ export function createKeys(url: string, onChange: () => void): Keys {
       source.succeeded()
     } catch (error) {
       source.failed(error)
+    } finally {
+      pending = undefined
     }
+  }
+  /** Never rejects. Of many at once one asks. */
+  const fetch = () => (pending ??= ask())
+
+  const fetchForUnknown = async () => {
+    if (pending) return pending
+    const now = performance.now()
+    allowance = Math.min(burst, allowance + (now - countedAt) / cooldown)
+    countedAt = now
+    if (allowance < 1) return
+    allowance -= 1
+    await fetch()
   }
 
   const timer = setInterval(() => void fetch(), maxAge)
@@ -61,7 +76,9 @@ export function createKeys(url: string, onChange: () => void): Keys {
     async find(header) {
       const { kid = '' } = header
       if (!thumbprint.test(kid)) throw new Error('the kid is none of ours')
-      if (!kids.has(kid) && (set.reloading || performance.now() - fetchedAt > cooldown)) await fetch()
+      // One that has begun already may have looked before the key was there: then once more.
+      if (!kids.has(kid)) await pending
+      if (!kids.has(kid)) await fetchForUnknown()
       if (!kids.has(kid)) throw new Error('unknown kid')
       return set(header)
     },

@@ -64,8 +64,10 @@ const cacheSize = 10_000
 interface Verified {
   claims: AccessTokenClaims
   kid: string
+  /** Fingerprints, by which revocations name them. */
   session: string
   token: string
+  key: string
 }
 
 const requiredClaims = ['iss', 'aud', 'sub', 'exp', 'iat', 'jti', 'sid']
@@ -130,6 +132,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
     const entry = await check(token).catch((problem: unknown) => checkElsewhere(token, problem))
     if (revocations.has(entry.session)) throw sessionRevoked()
     if (revocations.has(entry.token)) throw accessTokenRenewed()
+    if (revocations.has(entry.key)) throw accessTokenInvalid(new Error('the key was revoked'))
     const { updated_at, error } = revocations.status
     if (updated_at === null || error !== null) {
       const active = await introspection?.isActive(token)
@@ -189,7 +192,8 @@ function toVerified(claims: JWTPayload, kid: string): Verified {
     claims,
     kid,
     session: revocationFingerprint(claims.sid),
-    token: revocationFingerprint(claims.jti)
+    token: revocationFingerprint(claims.jti),
+    key: revocationFingerprint(kid)
   }
 }
 

@@ -105,17 +105,13 @@ t.test('unknown keys make it ask once in a while, however many come', async (t) 
   const outbound = outboundRequests(t)
   const forKeys = () => outbound.filter((path) => path.endsWith('jwks.json')).length
 
-  for (const attempt of ['while it answers', 'while it does not']) {
-    const before = forKeys()
-    await until('it to ask', async () => {
-      await strange('A')
-      return forKeys() > before
-    })
-    t.same(await strange('B'), new Set(['access_token_invalid']))
-    t.equal(forKeys(), before + 1, attempt)
-    await plain.verify(access_token)
-    await proxy.cut()
-  }
+  const start = performance.now()
+  for (let round = 0; round < 20; round++) t.same(await strange('A'), new Set(['access_token_invalid']))
+  await proxy.cut()
+  for (let round = 0; round < 20; round++) t.same(await strange('B'), new Set(['access_token_invalid']))
+  const allowed = 5 + Math.ceil((performance.now() - start) / 5000)
+  t.ok(forKeys() >= 5 && forKeys() <= allowed, `${String(forKeys())} for 2,000 tokens`)
+  await plain.verify(access_token)
   t.same(states[0], 'ok')
 })
 
