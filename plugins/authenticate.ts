@@ -11,8 +11,8 @@ import { accessTokenClaims, type Authenticated } from '../lib/request-auth.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    authenticate: (request: FastifyRequest, reply: FastifyReply) => Promise<void>
-    authenticateStrictly: (request: FastifyRequest, reply: FastifyReply) => Promise<void>
+    authenticate: Authenticate
+    authenticateStrictly: Authenticate
   }
 }
 

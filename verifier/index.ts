@@ -18,14 +18,17 @@ export type { SourceStatus } from './source.ts'
 export { createVerifier } from './verifier.ts'
 export type { RefusalAnswer, Verifier, VerifierStatus } from './verifier.ts'
 
+/** An `onRequest` hook that lets a request through or answers it. */
+export type Guard = (request: FastifyRequest, reply: FastifyReply) => Promise<void>
+
 declare module 'fastify' {
   interface FastifyInstance {
     /** `onRequest` hook: lets a request through that has a valid access token, and sets `request.auth`. */
-    authenticate: (request: FastifyRequest, reply: FastifyReply) => Promise<void>
+    authenticate: Guard
     /** Makes a hook to stand after `authenticate`: 403 where the user has another role. */
-    requireRole: (role: string) => (request: FastifyRequest, reply: FastifyReply) => Promise<void>
+    requireRole: (role: string) => Guard
     /** Makes a hook to stand after `authenticate`: 401 where the login is older than so many seconds (RFC 9470). */
-    requireRecentAuth: (max_age: number) => (request: FastifyRequest, reply: FastifyReply) => Promise<void>
+    requireRecentAuth: (max_age: number) => Guard
     verifier: Verifier
   }
   interface FastifyRequest {
@@ -61,8 +64,8 @@ const plugin: FastifyPluginAsync<Options> = async (fastify, options) => {
 
   /** Answers what is refused here, whatever the app's error handler makes of errors. */
   const guard =
-    (check: (request: FastifyRequest & Authenticated) => void | Promise<void>) =>
-    async (request: FastifyRequest, reply: FastifyReply) => {
+    (check: (request: FastifyRequest & Authenticated) => void | Promise<void>): Guard =>
+    async (request, reply) => {
       try {
         await check(request)
       } catch (error) {

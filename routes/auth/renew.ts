@@ -22,10 +22,10 @@ const renew: FastifyPluginAsyncTypebox = async (fastify) => {
       }
     },
     async (request, reply) => {
-      if (!SINGLE_TOKEN)
-        throw new Problem('not_found', 'Access tokens are not renewed here: SINGLE_TOKEN is off.')
       const token = bearerToken(request.headers.authorization)
       if (token === undefined) throw accessTokenMissing()
+      if (!SINGLE_TOKEN)
+        throw new Problem('not_found', 'Access tokens are not renewed here: SINGLE_TOKEN is off.')
       const answer = await fastify.renewAccessToken({
         ...request.cameFrom(),
         token,
