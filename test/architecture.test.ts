@@ -30,6 +30,11 @@ const rooms: Record<string, Doors> = {
     types: /^npm:(fastify|@fastify\/type-provider-typebox)$/
   },
   embedded: { values: /^(embedded\/|npm:|node:)/ },
+  // For other services, which have no stores.
+  verifier: {
+    values: /^(verifier\/|lib\/|npm:(fastify-plugin|jose|lru-cache|eventsource-parser)(\/|$)|node:)/,
+    types: /^(schemas\/|npm:fastify$)/
+  },
   'app.ts': { values: /^(plugins\/|routes\/|schemas\/|lib\/|npm:|node:)/, types: /^lua\// },
   'server.ts': { values: /^(app\.ts|embedded\/|npm:|node:)/ },
   scripts: { values: anything },
