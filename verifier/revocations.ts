@@ -23,6 +23,9 @@ const timeout = 5000
 /** ms without an event after which a stream is given up; there is one every 5 s. */
 const silence = 10_000
 
+/** Polls between two streams that carried nothing, at most: some six minutes. */
+const maxPatience = 256
+
 /**
  * What was revoked lately, in memory: by server-sent events, or by polling, which also stands in while a stream
  * can not be had. Where the auth server is down, what is known stays known.
@@ -79,20 +82,35 @@ export function createRevocations(url: string, by: 'events' | 'poll', onChange: 
     } else etag = response.headers.get('etag') ?? undefined
   }
 
-  /** Follows events until the stream ends. */
+  /** Follows events until the stream ends. @returns whether there were any. @throws where there is no stream */
   const listen = async () => {
+    let heard = false
     const headers = { accept: 'text/event-stream', ...(asOf === undefined ? {} : { 'last-event-id': asOf }) }
     const { body } = await request('/revocations/stream', headers)
     if (!body) throw new Error('the stream of revocations is empty')
     const events = body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream())
-    for await (const { event, data } of events) {
-      allow(silence)
-      if (event !== 'revoked') continue
-      const answer = JSON.parse(data) as Answer
-      learn(answer)
-      asOf = answer.as_of
-      etag = undefined
+    const reader = events.getReader()
+    // Not left to fetch: on Node 20 and 22 it forgets its signal once the response is garbage.
+    const end = () => {
+      void reader.cancel().catch(() => undefined)
     }
+    current.signal.addEventListener('abort', end, { once: true })
+    try {
+      for (let next = await reader.read(); !next.done; next = await reader.read()) {
+        allow(silence)
+        if (next.value.event !== 'revoked') continue
+        const answer = JSON.parse(next.value.data) as Answer
+        learn(answer)
+        asOf = answer.as_of
+        etag = undefined
+        heard = true
+      }
+    } catch {
+      // It broke off, or went silent.
+    } finally {
+      end()
+    }
+    return heard
   }
 
   const pollQuietly = async () => {
@@ -106,9 +124,20 @@ export function createRevocations(url: string, by: 'events' | 'poll', onChange: 
   }
 
   const follow = async () => {
+    /** Polls until a stream is tried again: more each time that one carried nothing. */
+    let polls = 0
+    let patience = 1
     while (!closing.signal.aborted) {
-      // Why it ended is no matter: polling shows whether the auth server is there at all.
-      if (by === 'events') await listen().catch(() => undefined)
+      if (by === 'events' && polls <= 0) {
+        // Where it can not be had at all, polling shows whether the auth server is there.
+        const silent = await listen().then(
+          (heard) => !heard,
+          () => false
+        )
+        patience = silent ? Math.min(patience * 2, maxPatience) : 1
+        polls = patience
+      }
+      polls -= 1
       if (!closing.signal.aborted) await pollQuietly()
       // With jitter, so that services do not come back as one.
       const pause = interval * (0.5 + Math.random() / 2)

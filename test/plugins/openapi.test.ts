@@ -23,6 +23,8 @@ const contract = {
   'post /auth/signup': 201,
   'post /auth/login': 200,
   'post /auth/refresh': 200,
+  'post /auth/renew !': 200,
+  'get /auth/verify !': 204,
   'post /auth/logout': 204,
   'post /auth/logout/all !': 204,
   'get /auth/me !': 200,
@@ -36,6 +38,8 @@ const contract = {
   'post /oauth/revoke': 200,
   'get /.well-known/oauth-authorization-server': 200,
   'get /.well-known/jwks.json': 200,
+  'get /revocations': 200,
+  'get /revocations/stream': 200,
   'get /health/live': 200,
   'get /health/ready': 200
 }

@@ -1,4 +1,7 @@
 // How a service hears that a session has ended, and that it hears of it in time.
+import { once } from 'node:events'
+import { createServer, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import type { FastifyInstance } from 'fastify'
 import { build, codeOf, logIn, signUp, type App } from '../helper.ts'
@@ -96,6 +99,31 @@ t.test('a stream that carries nothing any more is given up', async (t) => {
   await followed(app, 1)
   proxy.silence()
   t.equal(await isRefused(service, await endedSession(app, service), 20_000), 'session_revoked')
+})
+
+t.test('a proxy that keeps events to itself: polling, within 5 s', async (t) => {
+  const app = await build(t)
+  const door = createServer((incoming, answer) => {
+    const target = request(`${address}${incoming.url ?? ''}`, { headers: incoming.headers }, (response) => {
+      answer.writeHead(response.statusCode ?? 502, response.headers).flushHeaders()
+      if (incoming.url !== '/revocations/stream') response.pipe(answer)
+    })
+    answer.on('close', () => target.destroy())
+    target.on('error', () => answer.destroy())
+    target.end()
+  })
+  const address = await listen(app)
+  door.listen(0, '127.0.0.1')
+  await once(door, 'listening')
+  t.teardown(() => {
+    door.closeAllConnections()
+    door.close()
+  })
+  const { port } = door.address() as AddressInfo
+  const service = await buildService(t, `http://127.0.0.1:${String(port)}`)
+  // The first stream is given up after ten seconds; from then on it polls.
+  await isRefused(service, await endedSession(app, service), 20_000)
+  t.equal(await isRefused(service, await endedSession(app, service), 5000), 'session_revoked')
 })
 
 /** Waits until so many services follow the events of a node. */
