@@ -128,7 +128,11 @@ export default fp(
 
     fastify.decorateReply('sendTokens', function (issued) {
       const { access_token, expires_in, session_id, user, refresh_token, refresh_expires_in, client } = issued
-      const answer: TokenAnswer = { access_token, token_type: 'Bearer', expires_in, session_id, user }
+      const verdict = issued.verdict ? { verdict: issued.verdict } : {}
+      const answer: TokenAnswer = {
+        ...{ access_token, token_type: 'Bearer', expires_in, session_id, user },
+        ...verdict
+      }
       void this.header('cache-control', 'no-store')
       if (client === 'native') return this.send({ ...answer, refresh_token, refresh_expires_in })
       void this.setCookie(refreshCookie, refresh_token, { ...attributes, maxAge: refresh_expires_in })

@@ -30,6 +30,7 @@ const rooms: Record<string, Doors> = {
     types: /^npm:(fastify|@fastify\/type-provider-typebox)$/
   },
   embedded: { values: /^(embedded\/|npm:|node:)/ },
+  client: { values: /^client\//, types: /^schemas\// },
   'app.ts': { values: /^(plugins\/|routes\/|schemas\/|lib\/|npm:|node:)/, types: /^lua\// },
   'server.ts': { values: /^(app\.ts|embedded\/|npm:|node:)/ },
   scripts: { values: anything },
