@@ -1,10 +1,10 @@
 import type { Session } from '../schemas/auth.ts'
 import type { TokenAnswer, User } from '../schemas/tokens.ts'
+import { createAsk } from './ask.ts'
 import { AuthError } from './auth-error.ts'
 import type { AuthListener, AuthState } from './auth-state.ts'
 import { createAuthorizedFetch } from './authorized-fetch.ts'
-import { checkBaseUrl } from './base-url.ts'
-import { request } from './request.ts'
+import { checkBaseUrl, urlOf } from './base-url.ts'
 import { createSessionKeeper } from './session-keeper.ts'
 
 export interface AuthClientOptions {
@@ -70,22 +70,15 @@ export function createAuthClient(options: AuthClientOptions): AuthClient {
   const { tokenOrigins = [], timeout = 10_000, crossSite = false } = options ?? {}
   const baseUrl = checkBaseUrl(options?.baseUrl, crossSite)
   if (!(timeout > 0)) throw new AuthError('invalid_options', 'timeout must be a number of ms above 0.')
-  const origins = [baseUrl, ...tokenOrigins].map((url) => {
-    if (URL.canParse(url)) return new URL(url).origin
-    throw new AuthError('invalid_options', `tokenOrigins: ${JSON.stringify(url)} is not an origin.`)
-  })
-  const keeper = createSessionKeeper(baseUrl, timeout)
-  const authorizedFetch = createAuthorizedFetch(keeper, new Set(origins))
-
-  /** A call that needs an access token. */
-  const call = <Answer = void>(method: string, path: string, body?: unknown, wanted = '') =>
-    request<Answer>(`${baseUrl}/auth/${path}`, { method, body, timeout, wanted, send: authorizedFetch })
+  const origins = [baseUrl, ...tokenOrigins].map((url) => urlOf('tokenOrigins', url).origin)
+  const ask = createAsk(baseUrl, timeout)
+  const keeper = createSessionKeeper(`latchkey:${baseUrl}`, ask, timeout)
+  const send = createAuthorizedFetch(keeper, new Set(origins))
 
   const signIn = (by: 'login' | 'signup', body: Credentials) =>
     keeper.change(async () => {
       const sent = performance.now()
-      const call = { method: 'POST', body, timeout, wanted: 'expires_in' }
-      const answer = await request<TokenAnswer>(`${baseUrl}/auth/${by}`, call)
+      const answer = await ask<TokenAnswer>(by, { body, wanted: 'expires_in' })
       keeper.accept(answer, sent, by)
       return answer.user
     })
@@ -95,28 +88,30 @@ export function createAuthClient(options: AuthClientOptions): AuthClient {
     login: (credentials) => signIn('login', credentials),
     logout: () =>
       keeper.change(async () => {
-        await request(`${baseUrl}/auth/logout`, { method: 'POST', timeout })
+        await ask('logout')
         keeper.end('logout')
       }),
-    async logoutAll() {
-      await call('POST', 'logout/all')
+    logoutAll: async () => {
+      await ask('logout/all', { send })
       keeper.end('logout_all')
     },
     sessions: {
       list: async () =>
-        (await call<{ sessions: Session[] }>('GET', 'sessions', undefined, 'sessions')).sessions,
-      rename: (id, label) => call<Session>('PATCH', `sessions/${id}`, { label }, 'id'),
-      async end(id) {
-        await call('DELETE', `sessions/${id}`)
+        (await ask<{ sessions: Session[] }>('sessions', { method: 'GET', wanted: 'sessions', send }))
+          .sessions,
+      rename: (id, label) =>
+        ask<Session>(`sessions/${id}`, { method: 'PATCH', body: { label }, wanted: 'id', send }),
+      end: async (id) => {
+        await ask(`sessions/${id}`, { method: 'DELETE', send })
         const state = keeper.state()
         // It was this one: the server says so at a refresh, and takes the cookie away.
         if (state.status === 'signed_in' && state.session_id === id) keeper.refresh()
       },
-      endOthers: () => call('DELETE', 'sessions')
+      endOthers: () => ask('sessions', { method: 'DELETE', send })
     },
     getAccessToken: ({ refused, signal } = {}) => keeper.token(refused, signal),
     refresh: keeper.renew,
-    fetch: authorizedFetch,
+    fetch: send,
     user: keeper.user,
     get state() {
       return keeper.state()

@@ -25,35 +25,42 @@ export interface SignedOut {
   readonly reason: string
 }
 
+type From = 'this_tab' | 'other_tab'
+
+interface Renewed<Type extends 'signed_in' | 'refreshed'> {
+  readonly type: Type
+  readonly state: SignedIn
+  /** `refresh`: by the cookie, which is also how a page that is loaded anew finds its session. */
+  readonly by: 'login' | 'signup' | 'refresh'
+  /** What a refresh came to: a new head of the session, or the one that there was, given again. */
+  readonly verdict: 'rotated' | 'replayed' | undefined
+  readonly from: From
+}
+
+/** Another session than before, perhaps of another user. */
+export type SignedInChange = Renewed<'signed_in'>
+
+/** The same session has a new access token. */
+export type RefreshedChange = Renewed<'refreshed'>
+
+export interface SignedOutChange {
+  readonly type: 'signed_out'
+  readonly state: SignedOut
+  /** The refusal, where it was one. */
+  readonly error: AuthError | undefined
+  readonly from: From
+}
+
+/** A refresh failed for now. The session is kept. */
+export interface DelayedChange {
+  readonly type: 'delayed'
+  readonly state: AuthState
+  readonly error: AuthError
+  /** Seconds until the next try. */
+  readonly retry_in: number
+}
+
 /** What `onChange` is told. `from` says which tab did it. */
-export type AuthChange =
-  | {
-      readonly type: 'signed_in'
-      readonly state: SignedIn
-      /** `refresh`: by the cookie, as when a page is loaded anew. */
-      readonly by: 'login' | 'signup' | 'refresh'
-      readonly from: 'this_tab' | 'other_tab'
-    }
-  | {
-      readonly type: 'refreshed'
-      readonly state: SignedIn
-      /** What the server made of it: a new head, or the one that there was, given again. */
-      readonly verdict: 'rotated' | 'replayed' | undefined
-      readonly from: 'this_tab' | 'other_tab'
-    }
-  | {
-      readonly type: 'signed_out'
-      readonly state: SignedOut
-      /** The refusal, where it was one. */
-      readonly error: AuthError | undefined
-      readonly from: 'this_tab' | 'other_tab'
-    }
-  /** A refresh failed for now. The session is kept, and the next try is in `retry_in` seconds. */
-  | {
-      readonly type: 'delayed'
-      readonly state: AuthState
-      readonly error: AuthError
-      readonly retry_in: number
-    }
+export type AuthChange = SignedInChange | RefreshedChange | SignedOutChange | DelayedChange
 
 export type AuthListener = (change: AuthChange) => void
