@@ -155,15 +155,16 @@ function chosenClient(request: FastifyRequest): Client {
   const { 'x-client': client = 'browser', origin, cookie } = request.headers
   if (client === 'browser') return client
   if (client !== 'native') throw new Problem('invalid_request', 'X-Client must be "browser" or "native".')
-  // A page's script can't leave these headers out, so no XSS can ask for a readable refresh token.
+  // A page's script can't leave these headers out, so no XSS can ask for a readable refresh token. Only
+  // Sec-Fetch-Mode says nothing by itself: the fetch of Node sends it too, and browsers send the others with it.
   const fromBrowser =
     origin !== undefined ||
     cookie !== undefined ||
-    Object.keys(request.headers).some((name) => name.startsWith('sec-fetch-'))
+    Object.keys(request.headers).some((name) => /^sec-fetch-(?!mode$)/.test(name))
   if (fromBrowser) {
     throw new Problem(
       'native_not_allowed',
-      'A request with Origin, Sec-Fetch-* or cookies can not have a native session; leave X-Client out.'
+      'A request with Origin, Sec-Fetch-Site or cookies can not have a native session; leave X-Client out.'
     )
   }
   return client

@@ -12,7 +12,7 @@ interface Doors {
   types?: RegExp
 }
 
-const anything = /^(?!(test|bench|demo)\/)/
+const anything = /^(?!(test|bench|demo|examples)\/)/
 const rooms: Record<string, Doors> = {
   schemas: { values: /^(schemas\/|npm:@sinclair\/typebox$)/ },
   // Pure functions: no Fastify, no input or output.
@@ -31,6 +31,10 @@ const rooms: Record<string, Doors> = {
   },
   embedded: { values: /^(embedded\/|npm:|node:)/ },
   client: { values: /^client\//, types: /^schemas\// },
+  // The page, built on the SDK.
+  demo: { values: /^(demo|client)\//, types: /^schemas\// },
+  // As an app of somebody else: the package by its name.
+  examples: { values: /^(examples\/|npm:|node:)/ },
   'app.ts': { values: /^(plugins\/|routes\/|schemas\/|lib\/|npm:|node:)/, types: /^lua\// },
   'server.ts': { values: /^(app\.ts|embedded\/|npm:|node:)/ },
   scripts: { values: anything },
@@ -44,7 +48,7 @@ const notOurs = ['node_modules', 'dist', 'coverage']
 function filesOf(room: string): string[] {
   if (room.endsWith('.ts')) return [room]
   return readdirSync(join(root, room), { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.ts'))
+    .filter((file) => /\.tsx?$/.test(file))
     .map((file) => posix.join(room, ...file.split(sep)))
 }
 
@@ -95,7 +99,7 @@ t.test('every package that the server imports is one of its dependencies, and th
   const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     dependencies: Record<string, string>
   }
-  const served = here.filter((room) => !['scripts', 'bench', 'test'].includes(room)).flatMap(filesOf)
+  const served = here.filter((room) => !['demo', 'examples', 'scripts', 'bench', 'test'].includes(room)).flatMap(filesOf)
   const imported = served
     .flatMap(importsOf)
     .flatMap(({ from }) => /^npm:((@[^/]+\/)?[^/]+)/.exec(from)?.[1] ?? [])
