@@ -9,6 +9,7 @@ import authenticate from './plugins/authenticate.ts'
 import bodies from './plugins/bodies.ts'
 import browserDefence from './plugins/browser-defence.ts'
 import configurationPlugin, { readConfiguration as read } from './plugins/configuration.ts'
+import demoPage from './plugins/demo-page.ts'
 import errors from './plugins/errors.ts'
 import housekeeping from './plugins/housekeeping.ts'
 import metrics from './plugins/metrics.ts'
@@ -41,6 +42,7 @@ import me from './routes/auth/me.ts'
 import refresh from './routes/auth/refresh.ts'
 import sessionRoutes from './routes/auth/sessions.ts'
 import signup from './routes/auth/signup.ts'
+import demo from './routes/demo.ts'
 import health from './routes/health.ts'
 import metricsRoute from './routes/metrics.ts'
 import wellKnown from './routes/well-known.ts'
@@ -152,6 +154,8 @@ const server: FastifyPluginAsync<{
   await fastify.register(wellKnown)
   await fastify.register(health)
   await fastify.register(metricsRoute)
+  await fastify.register(demo)
+  await fastify.register(demoPage)
 }
 
 /**
