@@ -106,9 +106,9 @@ t.test('the package', async (t) => {
       'each from a source'
     )
     t.notMatch(code.join(' '), /(test|bench|scripts)\//)
-    const assets = ['lua', 'migrations'].flatMap((room) =>
+    const assets = ['lua', 'migrations', 'demo'].flatMap((room) =>
       readdirSync(join(root, room))
-        .filter((name) => !name.endsWith('.ts'))
+        .filter((name) => !/\.ts$|^tsconfig\.json$/.test(name))
         .map((name) => `dist/${room}/${name}`)
     )
     t.same(
