@@ -14,4 +14,5 @@ await build({
   target: 'es2022',
   logLevel: 'warning'
 })
-for (const name of ['index.html', 'styles.css', 'icon.svg']) cpSync(`${root}demo/${name}`, `${root}dist/demo/${name}`)
+for (const name of ['index.html', 'styles.css', 'icon.svg'])
+  cpSync(`${root}demo/${name}`, `${root}dist/demo/${name}`)

@@ -99,7 +99,9 @@ t.test('every package that the server imports is one of its dependencies, and th
   const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     dependencies: Record<string, string>
   }
-  const served = here.filter((room) => !['demo', 'examples', 'scripts', 'bench', 'test'].includes(room)).flatMap(filesOf)
+  const served = here
+    .filter((room) => !['demo', 'examples', 'scripts', 'bench', 'test'].includes(room))
+    .flatMap(filesOf)
   const imported = served
     .flatMap(importsOf)
     .flatMap(({ from }) => /^npm:((@[^/]+\/)?[^/]+)/.exec(from)?.[1] ?? [])
