@@ -105,7 +105,7 @@ export function createAuthClient(options: AuthClientOptions): AuthClient {
         await ask(`sessions/${id}`, { method: 'DELETE', send })
         const state = keeper.state()
         // It was this one: the server says so at a refresh, and takes the cookie away.
-        if (state.status === 'signed_in' && state.session_id === id) keeper.refresh()
+        if (state.status === 'signed_in' && state.session_id === id) keeper.expire()
       },
       endOthers: () => ask('sessions', { method: 'DELETE', send })
     },

@@ -35,9 +35,13 @@ export class AuthError extends Error {
   /** Under which the server has logged the request. */
   declare readonly request_id: string | undefined
 
-  constructor(code: AuthError['code'], message: string, { cause, ...details }: AuthErrorDetails = {}) {
-    super(message, { cause })
-    this.name = 'AuthError'
+  static {
+    // Before one is made, so that stacks have it too.
+    this.prototype.name = 'AuthError'
+  }
+
+  constructor(code: AuthError['code'], message: string, details: AuthErrorDetails = {}) {
+    super(message, details)
     Object.assign(this, { action: 'none' }, details, { code })
   }
 }

@@ -10,7 +10,7 @@ function refusesToken({ status, headers }: Response): boolean {
  * On a redirect to another origin browsers take it away themselves (Fetch Standard, HTTP-redirect fetch).
  */
 export function createAuthorizedFetch(
-  { token: getToken, refresh }: SessionKeeper,
+  { token: getToken, expire }: SessionKeeper,
   origins: ReadonlySet<string>
 ) {
   /** A token that was refused although it was new: a newer one would be no better. */
@@ -31,7 +31,7 @@ export function createAuthorizedFetch(
     if (!refusesToken(response) || token === hopeless) return response
     if (init?.body instanceof ReadableStream) {
       // It is gone, and was not kept: it may have been of any size. The caller's own second time will do.
-      refresh()
+      expire()
       return response
     }
     const second = prepare()

@@ -170,6 +170,12 @@ export function createSessionKeeper(name: string, ask: Ask, timeout: number) {
     }
   }
 
+  /** The access token is known to be no good any more: refreshes, and does not wait for it. */
+  function expire() {
+    expires_at = 0
+    refresh()
+  }
+
   /** Keeps the session, and tries again later. */
   function postpone(error: AuthError) {
     const { asked, pause } = pauseAfter(failures, error.retryAfter)
@@ -303,7 +309,7 @@ export function createSessionKeeper(name: string, ask: Ask, timeout: number) {
   }
 
   return {
-    ...{ token, renew, refresh, user, change, accept, close },
+    ...{ token, renew, expire, user, change, accept, close },
     state: () => state,
     subscribe: (listener: AuthListener) => {
       begin()

@@ -100,7 +100,7 @@ export default fp(
       if (fromHeader) return { token: fromHeader, client: 'native' as const }
       throw new Problem(
         'refresh_token_missing',
-        'Send the refresh token in its cookie, or as Authorization: Bearer for a native session.'
+        'No refresh token came. Browsers send its cookie from the same site only, over https or on localhost; native apps send it as Authorization: Bearer.'
       )
     })
 

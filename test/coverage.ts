@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const rooms = ['app.ts', 'server.ts', 'embedded', 'lib', 'lua', 'plugins', 'routes', 'schemas']
+const rooms = ['app.ts', 'server.ts', 'client', 'embedded', 'lib', 'lua', 'plugins', 'routes', 'schemas']
 
 /** Percent of the lines. */
 const floor = 95

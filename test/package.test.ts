@@ -41,10 +41,29 @@ export const start = async () => {
   })
 }
 `
+const page = `
+import { AuthError, createAuthClient, type AuthState, type User } from 'latchkey/client'
+
+export const client = createAuthClient({ baseUrl: 'https://auth.example.com', timeout: 5000 })
+export const signIn = (email: string, password: string): Promise<User> => client.login({ email, password })
+export const nameOf = (state: AuthState) => (state.status === 'signed_in' ? state.user.name : null)
+export const isOver = (error: unknown) => error instanceof AuthError && error.action === 'reauthenticate'
+`
 const compilerOptions = {
   ...{ strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false, noEmit: true },
   ...{ target: ts.ScriptTarget.ES2023, lib: ['lib.es2023.d.ts'], types: ['node'] },
   ...{ module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext }
+}
+
+/** What a strict compiler finds in a file of the project, and all that it has read for it. */
+function compile(project: string, file: string, options: ts.CompilerOptions) {
+  const host = { ...ts.createCompilerHost(options), getCurrentDirectory: () => project }
+  const program = ts.createProgram([join(project, file)], options, host)
+  const problems = ts.getPreEmitDiagnostics(program).map(({ file, messageText }) => ({
+    file: file?.fileName,
+    message: ts.flattenDiagnosticMessageText(messageText, ' ')
+  }))
+  return { problems, files: program.getSourceFiles() }
 }
 
 const readPackage = (folder: string) =>
@@ -119,6 +138,7 @@ t.test('the package', async (t) => {
 
   writeFileSync(join(project, 'package.json'), '{ "type": "module", "private": true }')
   writeFileSync(join(project, 'consumer.ts'), consumer)
+  writeFileSync(join(project, 'page.ts'), page)
   if (fromRegistry) {
     const { devDependencies, dependencies } = readPackage(root)
     const others = { '@types/node': devDependencies['@types/node'], fastify: dependencies['fastify'] }
@@ -144,16 +164,9 @@ t.test('the package', async (t) => {
   await t.test(
     'has types for a strict compiler, and adds to those of Fastify what it decorates',
     async (t) => {
-      const host = { ...ts.createCompilerHost(compilerOptions), getCurrentDirectory: () => project }
-      const program = ts.createProgram([join(project, 'consumer.ts')], compilerOptions, host)
-      const problems = ts.getPreEmitDiagnostics(program).map(({ file, messageText }) => ({
-        file: file?.fileName,
-        message: ts.flattenDiagnosticMessageText(messageText, ' ')
-      }))
+      const { problems, files } = compile(project, 'consumer.ts', compilerOptions)
       t.same(problems, [])
-      const ours = program
-        .getSourceFiles()
-        .filter(({ fileName }) => fileName.includes('node_modules/latchkey/'))
+      const ours = files.filter(({ fileName }) => fileName.includes('node_modules/latchkey/'))
       t.same(augmentations(ours).sort(), [
         'fastify FastifyInstance.authenticate',
         'fastify FastifyInstance.authenticateStrictly',
@@ -161,4 +174,28 @@ t.test('the package', async (t) => {
       ])
     }
   )
+
+  await t.test('has a browser SDK in one file, whose types lead to nothing of the server', async (t) => {
+    const script = `
+      import { createAuthClient } from 'latchkey/client'
+      createAuthClient({ baseUrl: 'nowhere' })`
+    const refusal = await run(process.execPath, ['--input-type=module', '--eval', script], { cwd: project })
+      .then(() => 'it works')
+      .catch((error: { stderr: string }) => error.stderr)
+    t.match(refusal, /AuthError.*: baseUrl has to be a URL, not "nowhere"/)
+    t.notMatch(
+      readFileSync(join(project, 'node_modules/latchkey/dist/client/index.js'), 'utf8'),
+      /\bimport\b/
+    )
+
+    const { problems, files } = compile(project, 'page.ts', {
+      ...compilerOptions,
+      ...{ lib: ['lib.es2023.d.ts', 'lib.dom.d.ts'], types: [] }
+    })
+    t.same(problems, [])
+    const packages = files.flatMap(
+      ({ fileName }) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(fileName)?.[1] ?? []
+    )
+    t.same([...new Set(packages)].sort(), ['@sinclair/typebox', 'latchkey', 'typescript'])
+  })
 })

@@ -120,8 +120,8 @@ export class Browser {
   }
 
   async head(session_id: string): Promise<number> {
-    const { redis, key } = this.app.stores
-    return Number(await redis.hget(key(session_id), 'gen'))
+    const { stores } = this.app
+    return Number(await stores.redis.hget(stores.key(session_id), 'gen'))
   }
 
   get refreshToken() {

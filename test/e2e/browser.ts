@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
-import { chromium, type Browser, type BrowserContext, type CDPSession, type Page } from 'playwright-core'
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
 import type { Test } from 'tap'
-import { password } from '../helper.ts'
+import { password, refreshCookie } from '../helper.ts'
 import { until } from '../stores/until.ts'
 import type { Site } from './site.ts'
 
@@ -10,6 +10,18 @@ const args = [
   ...['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
   ...['--disable-background-networking', '--disable-component-update', '--disable-sync']
 ]
+
+/** Of the DevTools protocol. */
+interface Cookie {
+  name: string
+  value: string
+  domain: string
+  path: string
+  httpOnly: boolean
+  secure: boolean
+  session: boolean
+  sameSite?: string
+}
 
 let people = 0
 
@@ -26,13 +38,18 @@ export async function launch(t: Test): Promise<Browser> {
 /** A browser profile of its own: cookies, storage, tabs. */
 export class Profile {
   readonly context: BrowserContext
-  readonly #site: Site
-  /** What any of its pages printed to the console, or threw. */
-  readonly console: string[] = []
+  readonly site: Site
+  /** What its pages printed to the console, or threw. */
+  readonly said: string[] = []
+  /** Every URL that they asked for. */
+  readonly urls: string[] = []
 
   constructor(context: BrowserContext, site: Site) {
     this.context = context
-    this.#site = site
+    this.site = site
+    context.on('console', (message) => this.said.push(message.text()))
+    context.on('weberror', (error) => this.said.push(error.error().message))
+    context.on('request', (request) => this.urls.push(request.url()))
   }
 
   static async make(browser: Browser, site: Site): Promise<Profile> {
@@ -41,43 +58,43 @@ export class Profile {
 
   /** A tab on the page of the site, as soon as it knows who is signed in. */
   async open(): Promise<Tab> {
-    const page = await this.context.newPage()
-    page.on('console', (message) => this.console.push(message.text()))
-    page.on('pageerror', (error) => this.console.push(error.message))
-    await page.goto(this.#site.url)
-    const tab = new Tab(page, await this.context.newCDPSession(page))
+    const tab = new Tab(await this.context.newPage())
+    await tab.page.goto(this.site.url)
     await tab.known()
     return tab
   }
 
   /** A tab in which somebody new has signed up. */
-  async signUp(): Promise<{ tab: Tab; email: string; session_id: string }> {
+  async signUp() {
     people += 1
     const email = `person-${String(people)}@example.com`
     const tab = await this.open()
-    const { state } = await tab.page.evaluate(
-      async (account) => {
-        await window.client.signup(account)
-        return { state: window.client.state }
-      },
-      { email, password }
-    )
-    return { tab, email, session_id: state.status === 'signed_in' ? state.session_id : '' }
+    await tab.page.evaluate((account) => window.client.signup(account), { email, password })
+    const state = await tab.state()
+    if (state.status !== 'signed_in') throw new Error('signup left the page signed out')
+    return { tab, email, session_id: state.session_id }
   }
 
-  async refreshCookie() {
-    const cookies = await this.context.cookies(this.#site.url)
-    return cookies.find(({ name }) => name === '__Host-refresh_token')
+  /** The cookies as Chromium has them, read over its DevTools protocol. */
+  async cookies(): Promise<Cookie[]> {
+    const [page] = this.context.pages()
+    if (!page) throw new Error('no tab is open')
+    const cdp = await this.context.newCDPSession(page)
+    const { cookies } = await cdp.send('Network.getCookies', { urls: [this.site.url] })
+    await cdp.detach()
+    return cookies
+  }
+
+  async refreshToken(): Promise<string | undefined> {
+    return (await this.cookies()).find(({ name }) => name === refreshCookie)?.value
   }
 }
 
 export class Tab {
   readonly page: Page
-  readonly cdp: CDPSession
 
-  constructor(page: Page, cdp: CDPSession) {
+  constructor(page: Page) {
     this.page = page
-    this.cdp = cdp
   }
 
   /** Waits until the page knows who is signed in. */
@@ -89,16 +106,52 @@ export class Tab {
     return this.page.evaluate(() => window.client.state)
   }
 
+  /** The changes that the page was told of, without what has no JSON. */
   changes() {
-    return this.page.evaluate(() => window.changes.map(({ type }) => type))
+    return this.page.evaluate(() =>
+      window.changes.map((change) => ({
+        type: change.type,
+        reason: change.state.status === 'signed_out' ? change.state.reason : undefined,
+        verdict: 'verdict' in change ? change.verdict : undefined,
+        from: 'from' in change ? change.from : undefined
+      }))
+    )
   }
 
-  count(type: string) {
-    return this.page.evaluate((type) => window.changes.filter((change) => change.type === type).length, type)
+  async count(type: string): Promise<number> {
+    return (await this.changes()).filter((change) => change.type === type).length
+  }
+
+  /** Waits until the page was told so, so many times in all. */
+  async told(type: string, times = 1, within = 15_000): Promise<void> {
+    const explain = () => seen.join(' ')
+    let seen: string[] = []
+    await until(
+      `${type} for the ${String(times)}. time`,
+      async () => {
+        seen = (await this.changes()).map((change) => change.type)
+        return seen.filter((one) => one === type).length >= times
+      },
+      { within, explain }
+    )
+  }
+
+  /** A new access token: its length is told, or the code of the refusal. */
+  refresh(): Promise<number | string> {
+    return this.page.evaluate(() =>
+      window.client.refresh().then(
+        ({ length }) => length,
+        (error: unknown) => (error instanceof Error && 'code' in error ? String(error.code) : String(error))
+      )
+    )
   }
 
   /** Status of a call of the app's own API. */
-  async api(): Promise<number> {
+  api(): Promise<number> {
     return this.page.evaluate(async () => (await window.client.fetch('/api/me')).status)
+  }
+
+  logout(): Promise<void> {
+    return this.page.evaluate(() => window.client.logout())
   }
 }

@@ -4,12 +4,14 @@ import { createAuthClient, type AuthChange, type AuthClient } from '../../client
 declare global {
   interface Window {
     client: AuthClient
+    createAuthClient: typeof createAuthClient
     /** Everything that the page was told. */
     changes: AuthChange[]
   }
 }
 
 window.client = createAuthClient({ baseUrl: location.origin })
+window.createAuthClient = createAuthClient
 window.changes = []
 window.client.onChange((change) => {
   window.changes.push(change)

@@ -21,7 +21,11 @@ export interface Site {
   refreshes(): number
   /** Head of the whitelist entry. */
   head(session_id: string): Promise<number>
-  /** The user's sessions in the record, and why they ended. */
+  /** Head as the record has it, at most a second late. */
+  journaled(session_id: string): Promise<number>
+  /** Whether the answer that carried the head has not left the server yet. */
+  unanswered(session_id: string): Promise<boolean>
+  /** The sessions in the record, and why they ended. */
   sessions(): Promise<{ id: string; revoked_reason: string | null }[]>
 }
 
@@ -103,6 +107,13 @@ export async function startSite(t: Test, env: ConfigurationInput = {}): Promise<
     },
     refreshes: () => asked,
     head: async (session_id) => Number(await stores.redis.hget(stores.key(session_id), 'gen')),
+    async journaled(session_id) {
+      const { rows } = await stores.pool.query<{ gen: number }>('SELECT gen FROM sessions WHERE id = $1', [
+        session_id
+      ])
+      return Number(rows[0]?.gen)
+    },
+    unanswered: async (session_id) => (await stores.redis.hget(stores.key(session_id), 'unanswered')) === '1',
     async sessions() {
       const { rows } = await stores.pool.query<{ id: string; revoked_reason: string | null }>(
         'SELECT id, revoked_reason FROM sessions ORDER BY created_at'
