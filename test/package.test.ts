@@ -27,11 +27,13 @@ const consumer = `
 import Fastify, { type FastifyRequest } from 'fastify'
 import { ConfigurationError, latchkey, readConfiguration, serverOptions } from 'latchkey'
 import type { AccessTokenClaims, Authenticate, Configuration, LatchkeyOptions, User } from 'latchkey'
+import { createNativeAuthClient, type NativeStorage } from 'latchkey/client/native'
 
 const options: LatchkeyOptions = { DATABASE_URL: 'postgres://db', REDIS_URL: 'redis://r', prefix: '/accounts' }
 export const configuration: Configuration = readConfiguration({ SECRET_KEY: 'x'.repeat(32), PORT: 1 })
 export const app = Fastify(serverOptions(configuration))
 export const problems = (error: unknown): string[] => error instanceof ConfigurationError ? error.problems : []
+export const native = (storage: NativeStorage) => createNativeAuthClient({ baseUrl: 'https://auth.example.com', storage })
 export const start = async () => {
   await app.register(latchkey, options)
   const hook: Authenticate = app.authenticateStrictly
