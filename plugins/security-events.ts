@@ -16,6 +16,7 @@ const levels = {
   login_failed: 'warn',
   session_revoked: 'info',
   refresh_token_reused: 'warn',
+  access_token_reused: 'warn',
   refresh_replayed_from_other_network: 'warn',
   device_changed: 'warn'
 } as const

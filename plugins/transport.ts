@@ -107,13 +107,10 @@ export default fp(
     fastify.decorateRequest('presentedSessions', async function (this: FastifyRequest) {
       const fromCookie = this.cookies[refreshCookie] ?? ''
       const fromHeader = bearerToken(this.headers.authorization) ?? ''
-      const { accessTokens, refreshTokens } = fastify
-      const verified = await Promise.allSettled([
-        refreshTokens.verifyExpired(fromCookie),
-        refreshTokens.verifyExpired(fromHeader),
-        accessTokens.verifyExpired(fromHeader)
-      ])
-      const sids = verified.flatMap((result) => (result.status === 'fulfilled' ? [result.value.sid] : []))
+      const tokens = await Promise.all(
+        [fromCookie, fromHeader].map((token) => fastify.readToken(token, { expired: true }))
+      )
+      const sids = tokens.flatMap((token) => (token ? [token.claims.sid] : []))
       return [...new Set(sids)]
     })
 
@@ -148,7 +145,7 @@ export default fp(
       return this.clearCookie(refreshCookie, attributes)
     })
   },
-  { name: 'transport', dependencies: ['configuration', 'access-tokens', 'refresh-tokens'] }
+  { name: 'transport', dependencies: ['configuration', 'read-token'] }
 )
 
 function chosenClient(request: FastifyRequest): Client {

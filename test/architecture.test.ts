@@ -35,6 +35,11 @@ const rooms: Record<string, Doors> = {
   demo: { values: /^(demo|client)\//, types: /^schemas\// },
   // As an app of somebody else: the package by its name.
   examples: { values: /^(examples\/|npm:|node:)/ },
+  // For other services, which have no stores.
+  verifier: {
+    values: /^(verifier\/|lib\/|npm:(fastify-plugin|jose|lru-cache|eventsource-parser)(\/|$)|node:)/,
+    types: /^(schemas\/|npm:fastify$)/
+  },
   'app.ts': { values: /^(plugins\/|routes\/|schemas\/|lib\/|npm:|node:)/, types: /^lua\// },
   'server.ts': { values: /^(app\.ts|embedded\/|npm:|node:)/ },
   scripts: { values: anything },

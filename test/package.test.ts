@@ -51,6 +51,24 @@ export const signIn = (email: string, password: string): Promise<User> => client
 export const nameOf = (state: AuthState) => (state.status === 'signed_in' ? state.user.name : null)
 export const isOver = (error: unknown) => error instanceof AuthError && error.action === 'reauthenticate'
 `
+/** Another project: one program never has both, as the one decorates what the other does. */
+const serviceConsumer = `
+import Fastify, { type FastifyRequest } from 'fastify'
+import verifier, { createVerifier, Problem, requireRole } from 'latchkey/verifier'
+import type { AccessTokenClaims, Verifier, VerifierOptions, VerifierStatus } from 'latchkey/verifier'
+
+const options: VerifierOptions = { issuer: 'https://a.example.com', audience: 'https://a.example.com' }
+export const plain: Verifier = createVerifier({ ...options, onStatus: ({ state }: VerifierStatus) => state })
+export const claims = async (token: string): Promise<AccessTokenClaims> => plain.verify(token)
+export const answer = (error: unknown) => (error instanceof Problem ? plain.answer(error).status : 500)
+export const admin = async (token: string) => requireRole(await claims(token), 'admin')
+export const start = async () => {
+  const app = Fastify()
+  await app.register(verifier, options)
+  const hooks = [app.authenticate, app.requireRole('admin'), app.requireRecentAuth(60)]
+  app.get('/mine', { onRequest: hooks }, async ({ auth }: FastifyRequest) => auth.sub)
+}
+`
 const compilerOptions = {
   ...{ strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false, noEmit: true },
   ...{ target: ts.ScriptTarget.ES2023, lib: ['lib.es2023.d.ts'], types: ['node'] },
@@ -141,6 +159,7 @@ t.test('the package', async (t) => {
   writeFileSync(join(project, 'package.json'), '{ "type": "module", "private": true }')
   writeFileSync(join(project, 'consumer.ts'), consumer)
   writeFileSync(join(project, 'page.ts'), page)
+  writeFileSync(join(project, 'service.ts'), serviceConsumer)
   if (fromRegistry) {
     const { devDependencies, dependencies } = readPackage(root)
     const others = { '@types/node': devDependencies['@types/node'], fastify: dependencies['fastify'] }
@@ -163,15 +182,36 @@ t.test('the package', async (t) => {
     t.match(refusal, /ConfigurationError: .*\n.*SECRET_KEY must be at least 32 bytes/)
   })
 
+  await t.test('its verifier is imported, and refuses to start without its options', async (t) => {
+    const script = `
+      import { createVerifier } from 'latchkey/verifier'
+      createVerifier({})`
+    const refusal = await run(process.execPath, ['--input-type=module', '--eval', script], { cwd: project })
+      .then(() => 'it started')
+      .catch((error: { stderr: string }) => error.stderr)
+    t.match(refusal, /ConfigurationError: The options of the verifier are not valid:\n.*issuer must be/)
+  })
+
   await t.test(
     'has types for a strict compiler, and adds to those of Fastify what it decorates',
     async (t) => {
-      const { problems, files } = compile(project, 'consumer.ts', compilerOptions)
-      t.same(problems, [])
-      const ours = files.filter(({ fileName }) => fileName.includes('node_modules/latchkey/'))
-      t.same(augmentations(ours).sort(), [
+      const augmentationsOf = (name: string) => {
+        const { problems, files } = compile(project, name, compilerOptions)
+        t.same(problems, [], name)
+        return augmentations(
+          files.filter(({ fileName }) => fileName.includes('node_modules/latchkey/'))
+        ).sort()
+      }
+      t.same(augmentationsOf('consumer.ts'), [
         'fastify FastifyInstance.authenticate',
         'fastify FastifyInstance.authenticateStrictly',
+        'fastify FastifyRequest.auth'
+      ])
+      t.same(augmentationsOf('service.ts'), [
+        'fastify FastifyInstance.authenticate',
+        'fastify FastifyInstance.requireRecentAuth',
+        'fastify FastifyInstance.requireRole',
+        'fastify FastifyInstance.verifier',
         'fastify FastifyRequest.auth'
       ])
     }

@@ -29,6 +29,7 @@ t.test('every TypeScript block compiles', async (t) => {
       lib: ['lib.es2023.d.ts', 'lib.dom.d.ts'],
       paths: {
         latchkey: [`${root}app.ts`],
+        'latchkey/verifier': [`${root}verifier/index.ts`],
         'latchkey/client/native': [`${root}client/native/index.ts`]
       }
     }

@@ -17,6 +17,7 @@ export const pages = [
   'SECURITY.md',
   'CHANGELOG.md',
   'client/native/README.md',
+  'verifier/README.md',
   ...markdownIn('docs')
 ]
 
