@@ -27,7 +27,7 @@ t.test('every TypeScript block compiles', async (t) => {
     {
       rootDir: root,
       lib: ['lib.es2023.d.ts', 'lib.dom.d.ts'],
-      paths: { latchkey: [`${root}app.ts`] }
+      paths: { latchkey: [`${root}app.ts`], 'latchkey/client': [`${root}client/index.ts`] }
     }
   )
   t.same(errors, [])

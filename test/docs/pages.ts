@@ -11,7 +11,14 @@ const markdownIn = (folder: string) =>
     .map((name) => `${folder}/${name}`)
 
 /** Every page for people, by its path in the repository. */
-export const pages = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', ...markdownIn('docs')]
+export const pages = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+  'CHANGELOG.md',
+  'client/README.md',
+  ...markdownIn('docs')
+]
 
 export interface Block {
   page: string
