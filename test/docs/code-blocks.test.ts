@@ -30,6 +30,7 @@ t.test('every TypeScript block compiles', async (t) => {
       paths: {
         latchkey: [`${root}app.ts`],
         'latchkey/verifier': [`${root}verifier/index.ts`],
+        'latchkey/client': [`${root}client/index.ts`],
         'latchkey/client/native': [`${root}client/native/index.ts`]
       }
     }

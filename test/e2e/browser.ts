@@ -5,7 +5,7 @@ import { password, refreshCookie } from '../helper.ts'
 import { until } from '../stores/until.ts'
 import type { Site } from './site.ts'
 
-const executablePath = '/usr/bin/chromium'
+const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
 const args = [
   ...['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
   ...['--disable-background-networking', '--disable-component-update', '--disable-sync']
@@ -28,7 +28,9 @@ let people = 0
 /** Chromium, until the end of the test. Without it the test fails. */
 export async function launch(t: Test): Promise<Browser> {
   if (!existsSync(executablePath)) {
-    throw new Error(`${executablePath} is missing, and these tests need it: apt-get install -y chromium`)
+    throw new Error(
+      `${executablePath} is missing, and these tests need it: apt-get install -y chromium, or set CHROMIUM`
+    )
   }
   const browser = await chromium.launch({ executablePath, args })
   t.teardown(() => browser.close())
