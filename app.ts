@@ -10,6 +10,7 @@ import automaticRenewal from './plugins/automatic-renewal.ts'
 import bodies from './plugins/bodies.ts'
 import browserDefence from './plugins/browser-defence.ts'
 import configurationPlugin, { readConfiguration as read } from './plugins/configuration.ts'
+import demoPage from './plugins/demo-page.ts'
 import errors from './plugins/errors.ts'
 import housekeeping from './plugins/housekeeping.ts'
 import metrics from './plugins/metrics.ts'
@@ -49,6 +50,7 @@ import refresh from './routes/auth/refresh.ts'
 import renew from './routes/auth/renew.ts'
 import sessionRoutes from './routes/auth/sessions.ts'
 import signup from './routes/auth/signup.ts'
+import demo from './routes/demo.ts'
 import verify from './routes/auth/verify.ts'
 import health from './routes/health.ts'
 import metricsRoute from './routes/metrics.ts'
@@ -178,6 +180,8 @@ const server: FastifyPluginAsync<{
   await fastify.register(revocations)
   await fastify.register(health)
   await fastify.register(metricsRoute)
+  await fastify.register(demo)
+  await fastify.register(demoPage)
 }
 
 /**

@@ -60,6 +60,7 @@ async function main(): Promise<void> {
   try {
     await fastify.register(latchkey, {
       ...process.env,
+      DEMO: configuration.DEMO ?? configuration.NODE_ENV === 'development',
       ...stores?.input,
       ...(stores?.redisClient ? { redisClient: stores.redisClient } : {})
     })
@@ -70,7 +71,10 @@ async function main(): Promise<void> {
   }
   const address = fastify.server.address()
   const port = typeof address === 'object' && address ? address.port : configuration.PORT
-  if (configuration.NODE_ENV !== 'production') say(banner(configuration, port, stores?.description ?? []))
+  if (configuration.NODE_ENV !== 'production') {
+    const hasDemo = fastify.hasRoute({ method: 'GET', url: '/' })
+    say(banner(configuration, port, stores?.description ?? [], hasDemo))
+  }
 }
 
 /**
@@ -83,13 +87,13 @@ async function drain(server: Server): Promise<void> {
   while (performance.now() < deadline && (await connections()) > 0) await setTimeout(20)
 }
 
-function banner(configuration: Configuration, port: number, description: string[]): string {
+function banner(configuration: Configuration, port: number, description: string[], hasDemo: boolean): string {
   const url = configuration.PUBLIC_URL.replace(/:0$/, `:${String(port)}`)
   return [
     '',
     `Latchkey is ready:  ${url}   (API at ${url}/docs, Ctrl-C to stop)`,
     ...description.map((line) => `  ${line}`),
-    'Try it:',
+    hasDemo ? 'Open that URL to watch sessions in the browser, or try it here:' : 'Try it:',
     `  curl -c cookies.txt -H 'content-type: application/json' -d '{"email":"ada@example.com","password":"correct horse battery"}' ${url}/auth/signup`,
     `  curl -c cookies.txt -b cookies.txt -X POST ${url}/auth/refresh`,
     ''

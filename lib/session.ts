@@ -22,6 +22,8 @@ export interface IssuedTokens {
   session_id: string
   user: User
   client: Client
+  /** What a refresh came to. */
+  verdict?: 'rotated' | 'replayed'
 }
 
 /** Why a session ended; stands in `sessions.revoked_reason` and in the security event. */

@@ -111,14 +111,14 @@ export default fp(
             const { idempotency_key_hash } = presented
             redisFollowUp.answered(sid, rotation.gen)
             journal.note({ sid, gen: rotation.gen, rotated_at, refresh_expires_at, idempotency_key_hash })
-            return fastify.issueTokens(record, rotation)
+            return { ...fastify.issueTokens(record, rotation), verdict }
           }
           case 'replayed':
             redisFollowUp.answered(sid, rotation.gen)
             if (rotation.network !== '' && rotation.network !== presented.network) {
               securityEvents.record({ ...event, type: 'refresh_replayed_from_other_network' })
             }
-            return fastify.issueTokens(record, rotation)
+            return { ...fastify.issueTokens(record, rotation), verdict }
           case 'reused':
           case 'exhausted':
             if (verdict === 'reused') securityEvents.record({ ...event, type: 'refresh_token_reused' })

@@ -100,7 +100,7 @@ export default fp(
       if (fromHeader) return { token: fromHeader, client: 'native' as const }
       throw new Problem(
         'refresh_token_missing',
-        'Send the refresh token in its cookie, or as Authorization: Bearer for a native session.'
+        'No refresh token came. Browsers send its cookie from the same site only, over https or on localhost; native apps send it as Authorization: Bearer.'
       )
     })
 
@@ -125,7 +125,11 @@ export default fp(
 
     fastify.decorateReply('sendTokens', function (issued) {
       const { access_token, expires_in, session_id, user, refresh_token, refresh_expires_in, client } = issued
-      const answer: TokenAnswer = { access_token, token_type: 'Bearer', expires_in, session_id, user }
+      const verdict = issued.verdict ? { verdict: issued.verdict } : {}
+      const answer: TokenAnswer = {
+        ...{ access_token, token_type: 'Bearer', expires_in, session_id, user },
+        ...verdict
+      }
       void this.header('cache-control', 'no-store')
       if (client === 'native') return this.send({ ...answer, refresh_token, refresh_expires_in })
       void this.setCookie(refreshCookie, refresh_token, { ...attributes, maxAge: refresh_expires_in })
@@ -148,15 +152,16 @@ function chosenClient(request: FastifyRequest): Client {
   const { 'x-client': client = 'browser', origin, cookie } = request.headers
   if (client === 'browser') return client
   if (client !== 'native') throw new Problem('invalid_request', 'X-Client must be "browser" or "native".')
-  // A page's script can't leave these headers out, so no XSS can ask for a readable refresh token.
+  // A page's script can't leave these headers out, so no XSS can ask for a readable refresh token. Only
+  // Sec-Fetch-Mode says nothing by itself: the fetch of Node sends it too, and browsers send the others with it.
   const fromBrowser =
     origin !== undefined ||
     cookie !== undefined ||
-    Object.keys(request.headers).some((name) => name.startsWith('sec-fetch-'))
+    Object.keys(request.headers).some((name) => /^sec-fetch-(?!mode$)/.test(name))
   if (fromBrowser) {
     throw new Problem(
       'native_not_allowed',
-      'A request with Origin, Sec-Fetch-* or cookies can not have a native session; leave X-Client out.'
+      'A request with Origin, Sec-Fetch-Site or cookies can not have a native session; leave X-Client out.'
     )
   }
   return client

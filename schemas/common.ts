@@ -51,3 +51,4 @@ export const ProblemDetails = Type.Object(
   },
   { $id: 'ProblemDetails' }
 )
+export type ProblemDetails = Static<typeof ProblemDetails>

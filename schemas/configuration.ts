@@ -167,6 +167,12 @@ export const Configuration = Type.Object({
     default: false,
     description: '`Partitioned` cookies (CHIPS), for apps in a frame'
   }),
+  DEMO: Type.Optional(
+    Type.Boolean({
+      description:
+        'The demo page at `/`. Default: on where the server runs by itself and `NODE_ENV` is `development`; off in production and inside another app'
+    })
+  ),
   LOG_LEVEL: Type.Unsafe<'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'>({
     type: 'string',
     enum: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],

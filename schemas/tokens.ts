@@ -18,6 +18,11 @@ export const TokenAnswer = Type.Object({
   expires_in: Type.Integer({ description: 'seconds' }),
   session_id: Id,
   user: User,
+  verdict: Type.Optional(
+    Type.Union([Type.Literal('rotated'), Type.Literal('replayed')], {
+      description: 'Of a refresh: a new head was made, or the one that there was is given again'
+    })
+  ),
   refresh_token: Type.Optional(Type.String({ description: 'Native sessions only' })),
   refresh_expires_in: Type.Optional(Type.Integer({ description: 'seconds; native sessions only' }))
 })

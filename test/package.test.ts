@@ -27,11 +27,13 @@ const consumer = `
 import Fastify, { type FastifyRequest } from 'fastify'
 import { ConfigurationError, latchkey, readConfiguration, serverOptions } from 'latchkey'
 import type { AccessTokenClaims, Authenticate, Configuration, LatchkeyOptions, User } from 'latchkey'
+import { createNativeAuthClient, type NativeStorage } from 'latchkey/client/native'
 
 const options: LatchkeyOptions = { DATABASE_URL: 'postgres://db', REDIS_URL: 'redis://r', prefix: '/accounts' }
 export const configuration: Configuration = readConfiguration({ SECRET_KEY: 'x'.repeat(32), PORT: 1 })
 export const app = Fastify(serverOptions(configuration))
 export const problems = (error: unknown): string[] => error instanceof ConfigurationError ? error.problems : []
+export const native = (storage: NativeStorage) => createNativeAuthClient({ baseUrl: 'https://auth.example.com', storage })
 export const start = async () => {
   await app.register(latchkey, options)
   const hook: Authenticate = app.authenticateStrictly
@@ -40,6 +42,14 @@ export const start = async () => {
     return claims.sub satisfies User['id']
   })
 }
+`
+const page = `
+import { AuthError, createAuthClient, type AuthState, type User } from 'latchkey/client'
+
+export const client = createAuthClient({ baseUrl: 'https://auth.example.com', timeout: 5000 })
+export const signIn = (email: string, password: string): Promise<User> => client.login({ email, password })
+export const nameOf = (state: AuthState) => (state.status === 'signed_in' ? state.user.name : null)
+export const isOver = (error: unknown) => error instanceof AuthError && error.action === 'reauthenticate'
 `
 /** Another project: one program never has both, as the one decorates what the other does. */
 const serviceConsumer = `
@@ -63,6 +73,17 @@ const compilerOptions = {
   ...{ strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false, noEmit: true },
   ...{ target: ts.ScriptTarget.ES2023, lib: ['lib.es2023.d.ts'], types: ['node'] },
   ...{ module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext }
+}
+
+/** What a strict compiler finds in a file of the project, and all that it has read for it. */
+function compile(project: string, file: string, options: ts.CompilerOptions) {
+  const host = { ...ts.createCompilerHost(options), getCurrentDirectory: () => project }
+  const program = ts.createProgram([join(project, file)], options, host)
+  const problems = ts.getPreEmitDiagnostics(program).map(({ file, messageText }) => ({
+    file: file?.fileName,
+    message: ts.flattenDiagnosticMessageText(messageText, ' ')
+  }))
+  return { problems, files: program.getSourceFiles() }
 }
 
 const readPackage = (folder: string) =>
@@ -124,9 +145,9 @@ t.test('the package', async (t) => {
       'each from a source'
     )
     t.notMatch(code.join(' '), /(test|bench|scripts)\//)
-    const assets = ['lua', 'migrations'].flatMap((room) =>
+    const assets = ['lua', 'migrations', 'demo'].flatMap((room) =>
       readdirSync(join(root, room))
-        .filter((name) => !name.endsWith('.ts'))
+        .filter((name) => !/\.ts$|^tsconfig\.json$/.test(name))
         .map((name) => `dist/${room}/${name}`)
     )
     t.same(
@@ -137,6 +158,7 @@ t.test('the package', async (t) => {
 
   writeFileSync(join(project, 'package.json'), '{ "type": "module", "private": true }')
   writeFileSync(join(project, 'consumer.ts'), consumer)
+  writeFileSync(join(project, 'page.ts'), page)
   writeFileSync(join(project, 'service.ts'), serviceConsumer)
   if (fromRegistry) {
     const { devDependencies, dependencies } = readPackage(root)
@@ -173,25 +195,19 @@ t.test('the package', async (t) => {
   await t.test(
     'has types for a strict compiler, and adds to those of Fastify what it decorates',
     async (t) => {
-      const compile = (name: string) => {
-        const host = { ...ts.createCompilerHost(compilerOptions), getCurrentDirectory: () => project }
-        const program = ts.createProgram([join(project, name)], compilerOptions, host)
-        const problems = ts.getPreEmitDiagnostics(program).map(({ file, messageText }) => ({
-          file: file?.fileName,
-          message: ts.flattenDiagnosticMessageText(messageText, ' ')
-        }))
+      const augmentationsOf = (name: string) => {
+        const { problems, files } = compile(project, name, compilerOptions)
         t.same(problems, [], name)
-        const files = program.getSourceFiles()
         return augmentations(
           files.filter(({ fileName }) => fileName.includes('node_modules/latchkey/'))
         ).sort()
       }
-      t.same(compile('consumer.ts'), [
+      t.same(augmentationsOf('consumer.ts'), [
         'fastify FastifyInstance.authenticate',
         'fastify FastifyInstance.authenticateStrictly',
         'fastify FastifyRequest.auth'
       ])
-      t.same(compile('service.ts'), [
+      t.same(augmentationsOf('service.ts'), [
         'fastify FastifyInstance.authenticate',
         'fastify FastifyInstance.requireRecentAuth',
         'fastify FastifyInstance.requireRole',
@@ -200,4 +216,28 @@ t.test('the package', async (t) => {
       ])
     }
   )
+
+  await t.test('has a browser SDK in one file, whose types lead to nothing of the server', async (t) => {
+    const script = `
+      import { createAuthClient } from 'latchkey/client'
+      createAuthClient({ baseUrl: 'nowhere' })`
+    const refusal = await run(process.execPath, ['--input-type=module', '--eval', script], { cwd: project })
+      .then(() => 'it works')
+      .catch((error: { stderr: string }) => error.stderr)
+    t.match(refusal, /AuthError.*: baseUrl has to be a URL, not "nowhere"/)
+    t.notMatch(
+      readFileSync(join(project, 'node_modules/latchkey/dist/client/index.js'), 'utf8'),
+      /\bimport\b/
+    )
+
+    const { problems, files } = compile(project, 'page.ts', {
+      ...compilerOptions,
+      ...{ lib: ['lib.es2023.d.ts', 'lib.dom.d.ts'], types: [] }
+    })
+    t.same(problems, [])
+    const packages = files.flatMap(
+      ({ fileName }) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(fileName)?.[1] ?? []
+    )
+    t.same([...new Set(packages)].sort(), ['@sinclair/typebox', 'latchkey', 'typescript'])
+  })
 })

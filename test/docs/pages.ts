@@ -16,6 +16,8 @@ export const pages = [
   'CONTRIBUTING.md',
   'SECURITY.md',
   'CHANGELOG.md',
+  'client/README.md',
+  'client/native/README.md',
   'verifier/README.md',
   ...markdownIn('docs')
 ]

@@ -26,7 +26,9 @@ t.test('a browser gets a new access token in the body and a new refresh token in
   const response = await refresh(app, first.refresh_token)
   t.equal(response.statusCode, 200)
   t.equal(response.headers['cache-control'], 'no-store')
-  t.same(Object.keys(response.json()), ['access_token', 'token_type', 'expires_in', 'session_id', 'user'])
+  t.same(Object.keys(response.json()), [
+    ...['access_token', 'token_type', 'expires_in', 'session_id', 'user', 'verdict']
+  ])
   const second = tokensOf(response)
   t.equal(second.session_id, first.session_id)
   t.not(second.access_token, first.access_token)
