@@ -5,7 +5,8 @@ import t from 'tap'
 import { latchkey } from '../../app.ts'
 import { build, codeOf, makeStores, redisInMemory } from '../helper.ts'
 import { isProblem } from '../problem.ts'
-import { root } from '../server/process.ts'
+import { ask, onStores, root, startServer } from '../server/process.ts'
+import { startNodeProcess } from '../faults/node.ts'
 
 // As prestart and predev do.
 t.before(() => promisify(execFile)('npx', ['tsx', 'scripts/build-demo.ts'], { cwd: root }))
@@ -63,3 +64,34 @@ t.test('under a prefix, its files are found beside it', async (t) => {
   t.equal((await app.inject({ url: '/account/demo/main.js' })).statusCode, 200)
   t.equal(codeOf(await app.inject({ method: 'POST', url: '/account/demo/theft' })), 'refresh_token_missing')
 })
+
+t.test('the server has it in development, unless it is told otherwise', async (t) => {
+  const stores = await makeStores(t)
+  const statusWith = async (env: NodeJS.ProcessEnv) => {
+    const server = startServer(t, { env: { ...onStores(stores), ...env } })
+    const { status } = await ask('GET', `${await server.ready}/`)
+    server.child.kill('SIGTERM')
+    const { stdout } = await server.ended
+    t.equal(stdout.includes('Open that URL to watch sessions'), status === 200)
+    return status
+  }
+  t.equal(await statusWith({ NODE_ENV: 'development' }), 200)
+  t.equal(await statusWith({ NODE_ENV: 'development', DEMO: 'false' }), 404)
+  t.equal(await statusWith({ NODE_ENV: 'test' }), 404)
+})
+
+t.test(
+  'and in production only where it is asked for',
+  { skip: redisInMemory && 'needs a real Redis' },
+  async (t) => {
+    const { env } = await makeStores(t)
+    for (const [DEMO, status] of [
+      ['', 404],
+      ['true', 200]
+    ] as const) {
+      const node = await startNodeProcess({ ...env, NODE_ENV: 'production', DEMO })
+      t.teardown(() => node.close())
+      t.equal((await fetch(`${node.url}/`)).status, status)
+    }
+  }
+)
