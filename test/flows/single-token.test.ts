@@ -1,5 +1,6 @@
 // Single-token mode: an access token is traded for the next one, and is worth nothing from then on.
 import t from 'tap'
+import { buildBehindProxies } from '../behind-proxies.ts'
 import { decode } from '../forge.ts'
 import { bearer, build, codeOf, signUp, type App } from '../helper.ts'
 import { isProblem } from '../problem.ts'
@@ -52,6 +53,16 @@ t.test('refused by every node, also by one that starts later or did not hear of 
     [jtiOf(unheard)]
   )
   await until('it to be read', async () => (await me(other, unheard)).statusCode === 401, { within: 5000 })
+})
+
+t.test('without Redis it goes on, and the old one is refused here at once', async (t) => {
+  const { app, proxies } = await buildBehindProxies(t, { SINGLE_TOKEN: true })
+  const { access_token } = await signUp(app)
+  await proxies.redis.cut()
+  const response = await renew(app, access_token)
+  t.equal(response.statusCode, 200)
+  t.equal((await me(app, access_token)).statusCode, 401)
+  t.equal((await me(app, tokenOf(response))).statusCode, 200)
 })
 
 t.test('refused by other services, by events and by polling', async (t) => {
