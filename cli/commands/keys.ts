@@ -71,7 +71,8 @@ Examples:
       'after',
       `
 For a key that may be in other hands. Every node refuses its tokens within seconds; clients refresh, and nobody is
-logged out. Services with a cached key set take its tokens until that is read again, five minutes at most.
+logged out. The verifier hears of it; a service that has nothing but a cached key set takes its tokens until it reads that again,
+five minutes at most.
 
 Examples:
   $ latchkey keys revoke NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs

@@ -1,7 +1,13 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { createRequire } from 'node:module'
 import { text } from 'node:stream/consumers'
-import { root } from '../server/process.ts'
+import { pathToFileURL } from 'node:url'
+import { root, spawnUncounted } from '../server/process.ts'
+
+const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
+
+/** What runs cli/ as it is. It is not in the coverage: it runs as processes of its own only. */
+export const runner = [process.execPath, '--import', tsx, `${root}cli/index.ts`]
 
 export interface CommandOptions {
   /** The only settings that it has. */
@@ -17,24 +23,23 @@ export interface CommandResult {
   stderr: string
 }
 
-// The compiler of the tests takes 2 s more of every process. For it, cli/ is not in the coverage.
-export const runner = [`--import=${import.meta.resolve('tsx')}`, `${root}cli/index.ts`]
-
-/** `latchkey …` as a process of its own. */
-export async function latchkey(
-  args: string[],
+/** Runs a program to its end, with the given settings and no other. */
+export async function runToEnd(
+  command: string[],
   { env, folder = root, input = '' }: CommandOptions
 ): Promise<CommandResult> {
-  const child = spawn(process.execPath, [...runner, ...args], {
-    cwd: folder,
-    env: { PATH: process.env['PATH'], ...env },
-    stdio: 'pipe'
-  })
-  child.stdin.end(input)
-  const [[code], stdout, stderr] = await Promise.all([
+  const child = spawnUncounted(command, { cwd: folder, stdio: 'pipe' }, { PATH: process.env['PATH'], ...env })
+  const { stdin, stdout, stderr } = child
+  if (!stdin || !stdout || !stderr) throw new Error('there are no pipes')
+  stdin.end(input)
+  const [[code], said, complained] = await Promise.all([
     once(child, 'close') as Promise<[number | null]>,
-    text(child.stdout),
-    text(child.stderr)
+    text(stdout),
+    text(stderr)
   ])
-  return { code, stdout, stderr }
+  return { code, stdout: said, stderr: complained }
 }
+
+/** `latchkey …` as a process of its own. */
+export const latchkey = (args: string[], options: CommandOptions): Promise<CommandResult> =>
+  runToEnd([...runner, ...args], options)

@@ -1,23 +1,20 @@
 // The commands of the pages on keys, the command line and OAuth, as they stand there and in that order, on a
 // server that really listens. Only the URL is another one.
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
 import { pickFreePort } from '../../embedded/free-port.ts'
 import { blocksOf, pagesOfCommands } from '../docs/pages.ts'
 import { build } from '../helper.ts'
 import { onStores } from '../server/process.ts'
-import { runner } from './command.ts'
+import { runner, runToEnd } from './command.ts'
 
 /** `latchkey`, to be found on the PATH. */
 function installed(t: Test): string {
   const folder = t.testdir()
   const file = join(folder, 'latchkey')
   const quote = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`
-  writeFileSync(file, `#!/bin/sh\nexec ${[process.execPath, ...runner].map(quote).join(' ')} "$@"\n`)
+  writeFileSync(file, `#!/bin/sh\nexec ${runner.map(quote).join(' ')} "$@"\n`)
   chmodSync(file, 0o755)
   return folder
 }
@@ -28,17 +25,11 @@ async function runPage(t: Test, page: string) {
   const app = await build(t, { PUBLIC_URL })
   await app.listen({ host: '127.0.0.1', port })
   const blocks = blocksOf(page).filter(({ language }) => language === 'sh')
-  const bash = spawn('bash', ['-euo', 'pipefail'], {
-    cwd: t.testdirName,
+  const { code, stdout, stderr } = await runToEnd(['bash', '-euo', 'pipefail'], {
+    folder: t.testdirName,
     env: { ...onStores(app.stores), PUBLIC_URL, PATH: `${installed(t)}:${String(process.env['PATH'])}` },
-    stdio: 'pipe'
+    input: blocks.map(({ code }) => code.replaceAll('http://localhost:3000', PUBLIC_URL)).join('\n')
   })
-  bash.stdin.end(blocks.map(({ code }) => code.replaceAll('http://localhost:3000', PUBLIC_URL)).join('\n'))
-  const [[code], stdout, stderr] = await Promise.all([
-    once(bash, 'close') as Promise<[number | null]>,
-    text(bash.stdout),
-    text(bash.stderr)
-  ])
   t.equal(stderr, '', page)
   t.equal(code, 0, page)
   return stdout

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { bearer, build, codeOf, signUp } from '../helper.ts'
+import { bearer, build, codeOf, makeStores, signUp } from '../helper.ts'
 import { introspect, postForm, basic } from '../oauth.ts'
 import { onStores } from '../server/process.ts'
 import { agedBy, kidOf, lead, publishedBy } from '../signing-keys.ts'
@@ -65,6 +65,19 @@ t.test('clients: made, listed without their secrets, deleted', async (t) => {
   t.match(await run('clients', 'delete', client.id), { code: 0, stdout: `Deleted ${client.id}.` })
   const refused = await postForm(app, '/oauth/introspect', { token: access_token }, basic(client))
   t.match(refused.json(), { error: 'invalid_client' })
+})
+
+t.test('where SECRET_KEY was stolen or lost, a new one begins anew', async (t) => {
+  const stores = await makeStores(t)
+  await (await build(t, {}, stores)).close()
+  const SECRET_KEY = 'another one that this database has not seen yet'
+  await t.rejects(build(t, { SECRET_KEY }, stores), /can't be read with this SECRET_KEY/)
+  const { code, stdout } = await latchkey(['keys', 'revoke', '--all'], {
+    env: { ...onStores(stores), SECRET_KEY }
+  })
+  t.equal(code, 0)
+  const started = await build(t, { SECRET_KEY }, stores)
+  t.match(stdout, `Key ${kidOf((await signUp(started)).access_token)} signs now.`)
 })
 
 t.test('what can not be done is said in plain words', async (t) => {
