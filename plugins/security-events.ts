@@ -18,7 +18,11 @@ const levels = {
   refresh_token_reused: 'warn',
   access_token_reused: 'warn',
   refresh_replayed_from_other_network: 'warn',
-  device_changed: 'warn'
+  device_changed: 'warn',
+  account_created: 'info',
+  account_disabled: 'warn',
+  account_enabled: 'warn',
+  role_changed: 'warn'
 } as const
 
 export interface SecurityEvent extends Partial<RequestOrigin> {

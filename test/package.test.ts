@@ -10,6 +10,8 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
+  statSync,
+  symlinkSync,
   writeFileSync
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -88,7 +90,7 @@ function compile(project: string, file: string, options: ts.CompilerOptions) {
 
 const readPackage = (folder: string) =>
   JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Record<
-    'dependencies' | 'devDependencies',
+    'dependencies' | 'devDependencies' | 'bin',
     Record<string, string>
   >
 
@@ -170,6 +172,20 @@ t.test('the package', async (t) => {
     mkdirSync(place, { recursive: true })
     await run('tar', ['-xzf', tarball, '-C', place, '--strip-components=1'])
   }
+
+  await t.test('brings the command line', async (t) => {
+    const { bin } = readPackage(join(project, 'node_modules/latchkey'))
+    const program = join(project, 'node_modules/latchkey', bin['latchkey'] ?? '')
+    t.match(readFileSync(program, 'utf8'), /^#!\/usr\/bin\/env node\n/)
+    t.ok(statSync(program).mode & 0o100, 'which may be executed')
+    if (!fromRegistry) {
+      // What npm makes of `bin` when it installs.
+      mkdirSync(join(project, 'node_modules/.bin'))
+      symlinkSync(`../latchkey/${bin['latchkey'] ?? ''}`, join(project, 'node_modules/.bin/latchkey'))
+    }
+    const { stdout } = await run('npx', ['--no-install', 'latchkey', '--help'], { cwd: project })
+    t.match(stdout, /^Usage: latchkey .*Examples:\n {2}\$ latchkey doctor/s)
+  })
 
   await t.test('is imported, and refuses to start without its configuration', async (t) => {
     const script = `

@@ -22,6 +22,9 @@ export const pages = [
   ...markdownIn('docs')
 ]
 
+/** Those whose every command is run, in order, by test/cli/docs.test.ts. */
+export const pagesOfCommands = ['docs/cli.md', 'docs/keys.md', 'docs/oauth.md']
+
 export interface Block {
   page: string
   language: string
