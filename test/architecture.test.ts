@@ -42,7 +42,7 @@ const rooms: Record<string, Doors> = {
   },
   'app.ts': { values: /^(plugins\/|routes\/|schemas\/|lib\/|npm:|node:)/, types: /^lua\// },
   'server.ts': { values: /^(app\.ts|embedded\/|npm:|node:)/ },
-  cli: { values: /^(cli\/|app\.ts|plugins\/|schemas\/|lib\/|embedded\/|npm:|node:)/ },
+  cli: { values: /^(cli\/|app\.ts|plugins\/|schemas\/|lib\/|embedded\/|npm:|node:)/, types: /^lua\// },
   scripts: { values: anything },
   bench: { values: /^(?!(test|demo)\/)/ },
   test: { values: /^(?!(bench|demo)\/)/ }
