@@ -6,21 +6,27 @@ import type { Cluster, Redis } from 'ioredis'
 import { ConfigurationError } from './lib/configuration-error.ts'
 import accessTokens from './plugins/access-tokens.ts'
 import authenticate from './plugins/authenticate.ts'
+import automaticRenewal from './plugins/automatic-renewal.ts'
 import bodies from './plugins/bodies.ts'
 import browserDefence from './plugins/browser-defence.ts'
 import configurationPlugin, { readConfiguration as read } from './plugins/configuration.ts'
+import demoPage from './plugins/demo-page.ts'
 import errors from './plugins/errors.ts'
 import housekeeping from './plugins/housekeeping.ts'
 import metrics from './plugins/metrics.ts'
 import migrations from './plugins/migrations.ts'
+import introspection from './plugins/introspection.ts'
+import oauthClients from './plugins/oauth-clients.ts'
 import openapi from './plugins/openapi.ts'
 import passwords from './plugins/passwords.ts'
 import postgres from './plugins/postgres.ts'
 import redisFollowUp from './plugins/redis-follow-up.ts'
 import redis from './plugins/redis.ts'
+import readToken from './plugins/read-token.ts'
 import requestAuth from './plugins/request-auth.ts'
 import refreshTokens from './plugins/refresh-tokens.ts'
 import revocationFeed from './plugins/revocation-feed.ts'
+import revocationStreams from './plugins/revocation-streams.ts'
 import secretKeys from './plugins/secret-keys.ts'
 import securityHeaders from './plugins/security-headers.ts'
 import securityEvents from './plugins/security-events.ts'
@@ -30,7 +36,9 @@ import sessionRecords from './plugins/session-records.ts'
 import sessionWhitelist from './plugins/session-whitelist.ts'
 import sessionTokens from './plugins/session-tokens.ts'
 import sessions from './plugins/sessions.ts'
+import signingKeyRecords from './plugins/signing-key-records.ts'
 import signingKeys from './plugins/signing-keys.ts'
+import tokenRenewal from './plugins/token-renewal.ts'
 import transport from './plugins/transport.ts'
 import { unreadableRequests } from './plugins/unreadable-requests.ts'
 import users from './plugins/users.ts'
@@ -39,10 +47,17 @@ import login from './routes/auth/login.ts'
 import logout from './routes/auth/logout.ts'
 import me from './routes/auth/me.ts'
 import refresh from './routes/auth/refresh.ts'
+import renew from './routes/auth/renew.ts'
 import sessionRoutes from './routes/auth/sessions.ts'
 import signup from './routes/auth/signup.ts'
+import demo from './routes/demo.ts'
+import verify from './routes/auth/verify.ts'
 import health from './routes/health.ts'
 import metricsRoute from './routes/metrics.ts'
+import introspect from './routes/oauth/introspect.ts'
+import revoke from './routes/oauth/revoke.ts'
+import token from './routes/oauth/token.ts'
+import revocations from './routes/revocations.ts'
 import wellKnown from './routes/well-known.ts'
 import type { Configuration, ConfigurationInput } from './schemas/configuration.ts'
 
@@ -122,9 +137,11 @@ const server: FastifyPluginAsync<{
   await fastify.register(redis, { redisClient })
 
   await fastify.register(secretKeys)
+  await fastify.register(signingKeyRecords)
   await fastify.register(signingKeys)
   await fastify.register(accessTokens)
   await fastify.register(refreshTokens)
+  await fastify.register(readToken)
 
   await fastify.register(passwords)
   await fastify.register(users)
@@ -132,11 +149,16 @@ const server: FastifyPluginAsync<{
   await fastify.register(sessionRecords)
   await fastify.register(sessionJournal)
   await fastify.register(revocationFeed)
+  await fastify.register(revocationStreams)
   await fastify.register(sessionTokens)
   await fastify.register(redisFollowUp)
   await fastify.register(securityEvents)
   await fastify.register(sessions)
   await fastify.register(sessionRefresh)
+  await fastify.register(tokenRenewal)
+  await fastify.register(automaticRenewal)
+  await fastify.register(introspection)
+  await fastify.register(oauthClients)
   await fastify.register(housekeeping)
 
   await fastify.register(browserDefence)
@@ -146,12 +168,20 @@ const server: FastifyPluginAsync<{
   await fastify.register(signup)
   await fastify.register(login)
   await fastify.register(refresh)
+  await fastify.register(renew)
+  await fastify.register(verify)
   await fastify.register(logout)
   await fastify.register(me)
   await fastify.register(sessionRoutes)
+  await fastify.register(token)
+  await fastify.register(introspect)
+  await fastify.register(revoke)
   await fastify.register(wellKnown)
+  await fastify.register(revocations)
   await fastify.register(health)
   await fastify.register(metricsRoute)
+  await fastify.register(demo)
+  await fastify.register(demoPage)
 }
 
 /**

@@ -4,16 +4,8 @@ import type { Server } from 'node:http'
 import { loadEnvFile } from 'node:process'
 import { setTimeout } from 'node:timers/promises'
 import { inspect, promisify } from 'node:util'
-import {
-  ConfigurationError,
-  latchkey,
-  readConfiguration,
-  serverOptions,
-  type Configuration,
-  type ConfigurationInput
-} from './app.ts'
-import { startEmbeddedStores } from './embedded/index.ts'
-import { secretKeyOf } from './embedded/secret-key.ts'
+import { ConfigurationError, latchkey, readConfiguration, serverOptions, type Configuration } from './app.ts'
+import { startMissingStores } from './embedded/missing-stores.ts'
 
 /** ms that requests in flight have after a signal, the draining of connections included. */
 const closeDelay = 9000
@@ -21,32 +13,14 @@ const closeDelay = 9000
 /** ms that clients have to learn, by the answer to their next request, that their connection is closed. */
 const drainDelay = 1000
 
-/** Starts what the environment does not name: embedded Postgres, embedded Redis, a secret key. */
-async function embed(configuration: Configuration) {
-  const { DATABASE_URL, REDIS_URL, DATA_DIR, EMBEDDED_REDIS } = configuration
-  if (DATABASE_URL !== undefined && REDIS_URL !== undefined) return undefined
-  const stores = await startEmbeddedStores({
-    dataDir: DATA_DIR,
-    postgres: DATABASE_URL === undefined,
-    redis: REDIS_URL === undefined,
-    ...(EMBEDDED_REDIS ? { redisKind: EMBEDDED_REDIS } : {})
-  })
-  const input: ConfigurationInput = {
-    ...(stores.databaseUrl ? { DATABASE_URL: stores.databaseUrl } : {}),
-    ...(stores.redisUrl ? { REDIS_URL: stores.redisUrl } : {}),
-    ...(configuration.SECRET_KEY.length === 0 ? { SECRET_KEY: secretKeyOf(DATA_DIR) } : {})
-  }
-  return { ...stores, input }
-}
-
 async function main(): Promise<void> {
   const configuration = readConfiguration(process.env)
-  const stores = await embed(configuration)
+  const stores = await startMissingStores(configuration)
   const fastify = Fastify(serverOptions(configuration))
   fastify.addHook('preClose', () => drain(fastify.server))
   const close = async () => {
     await fastify.close()
-    await stores?.close()
+    await stores.close()
   }
 
   // Not at the end of a start that failed, which would then pass for a success.
@@ -60,8 +34,9 @@ async function main(): Promise<void> {
   try {
     await fastify.register(latchkey, {
       ...process.env,
-      ...stores?.input,
-      ...(stores?.redisClient ? { redisClient: stores.redisClient } : {})
+      DEMO: configuration.DEMO ?? configuration.NODE_ENV === 'development',
+      ...stores.input,
+      ...(stores.redisClient ? { redisClient: stores.redisClient } : {})
     })
     await fastify.listen({ host: configuration.HOST, port: configuration.PORT })
   } catch (error) {
@@ -70,7 +45,10 @@ async function main(): Promise<void> {
   }
   const address = fastify.server.address()
   const port = typeof address === 'object' && address ? address.port : configuration.PORT
-  if (configuration.NODE_ENV !== 'production') say(banner(configuration, port, stores?.description ?? []))
+  if (configuration.NODE_ENV !== 'production') {
+    const hasDemo = fastify.hasRoute({ method: 'GET', url: '/' })
+    say(banner(configuration, port, stores.description, hasDemo))
+  }
 }
 
 /**
@@ -83,13 +61,13 @@ async function drain(server: Server): Promise<void> {
   while (performance.now() < deadline && (await connections()) > 0) await setTimeout(20)
 }
 
-function banner(configuration: Configuration, port: number, description: string[]): string {
+function banner(configuration: Configuration, port: number, description: string[], hasDemo: boolean): string {
   const url = configuration.PUBLIC_URL.replace(/:0$/, `:${String(port)}`)
   return [
     '',
     `Latchkey is ready:  ${url}   (API at ${url}/docs, Ctrl-C to stop)`,
     ...description.map((line) => `  ${line}`),
-    'Try it:',
+    hasDemo ? 'Open that URL to watch sessions in the browser, or try it here:' : 'Try it:',
     `  curl -c cookies.txt -H 'content-type: application/json' -d '{"email":"ada@example.com","password":"correct horse battery"}' ${url}/auth/signup`,
     `  curl -c cookies.txt -b cookies.txt -X POST ${url}/auth/refresh`,
     ''

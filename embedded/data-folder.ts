@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { endOrphan, identify, type ServerRecord } from './process-identity.ts'
 
@@ -10,13 +10,32 @@ export interface DataFolder {
   readonly orphans: readonly ServerRecord[]
   /** Remembers a server, so that the next owner can end it should this process die first. */
   record(pid: number, stopSignal: NodeJS.Signals): void
+  /** Tells other processes of this user where the stores are, now that they are up. */
+  announce(addresses: StoreAddresses): void
   readonly release: () => void
+}
+
+/** Where the stores of a data folder are to be found. */
+export interface StoreAddresses {
+  databaseUrl?: string
+  redisUrl?: string
 }
 
 interface Owner {
   pid: number
   identity: string | undefined
   servers: ServerRecord[]
+  addresses?: StoreAddresses
+}
+
+/**
+ * The stores that a live process runs in a folder, while it does.
+ * @returns undefined where there is none, or where they are not up yet
+ */
+export function runningStores(dataDir: string): StoreAddresses | undefined {
+  const path = resolve(dataDir)
+  const owners = existsSync(path) ? ownerFiles(path).map((name) => readOwner(join(path, name))) : []
+  return owners.find(isAlive)?.addresses
 }
 
 /**
@@ -34,7 +53,7 @@ export async function claimDataFolder(dataDir: string): Promise<DataFolder> {
   const file = join(path, `owner-${randomUUID()}.json`)
   const owner: Owner = { pid: process.pid, identity: identify(process.pid), servers: [] }
   const write = () => {
-    writeFileSync(`${file}.new`, JSON.stringify(owner))
+    writeFileSync(`${file}.new`, JSON.stringify(owner), { mode: 0o600 })
     renameSync(`${file}.new`, file)
   }
   const release = () => {
@@ -44,13 +63,13 @@ export async function claimDataFolder(dataDir: string): Promise<DataFolder> {
   write()
   try {
     const orphans: ServerRecord[] = []
-    for (const name of readdirSync(path).filter((name) => /^owner-.*\.json$/.test(name))) {
+    for (const name of ownerFiles(path)) {
       const other = join(path, name)
       if (other === file) continue
-      const { pid, identity, servers } = readOwner(other)
-      if (identity !== undefined && identity === identify(pid)) {
+      const { servers, ...owner } = readOwner(other)
+      if (isAlive(owner)) {
         throw new Error(
-          `The data folder ${path} is in use by process ${pid}: stop that process, or choose another folder`
+          `The data folder ${path} is in use by process ${owner.pid}: stop that process, or choose another folder`
         )
       }
       await Promise.all(servers.map(endOrphan))
@@ -64,6 +83,10 @@ export async function claimDataFolder(dataDir: string): Promise<DataFolder> {
         owner.servers.push({ pid, identity: identify(pid), stopSignal })
         write()
       },
+      announce(addresses) {
+        owner.addresses = addresses
+        write()
+      },
       release
     }
   } catch (error) {
@@ -71,6 +94,11 @@ export async function claimDataFolder(dataDir: string): Promise<DataFolder> {
     throw error
   }
 }
+
+const ownerFiles = (path: string) => readdirSync(path).filter((name) => /^owner-.*\.json$/.test(name))
+
+const isAlive = ({ pid, identity }: Pick<Owner, 'pid' | 'identity'>) =>
+  identity !== undefined && identity === identify(pid)
 
 /** A file that went in this moment, or was cut short by a full disk, tells of nobody. */
 function readOwner(file: string): Owner {

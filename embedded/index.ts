@@ -62,9 +62,12 @@ export async function startEmbeddedStores(options: EmbeddedStoresOptions): Promi
     throw failure.reason
   }
 
+  const addresses = stores.reduce<Addresses>((all, store) => ({ ...all, ...store.addresses }), {})
+  const { databaseUrl, redisUrl } = addresses
+  folder?.announce({ ...(databaseUrl ? { databaseUrl } : {}), ...(redisUrl ? { redisUrl } : {}) })
   let closing: Promise<void> | undefined
   return {
-    ...stores.reduce<Addresses>((all, { addresses }) => ({ ...all, ...addresses }), {}),
+    ...addresses,
     description: stores.map(({ description }) => description),
     close: () => (closing ??= closeAll(stores, folder))
   }

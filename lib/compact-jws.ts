@@ -7,3 +7,11 @@ export function hasCanonicalSignature(token: string): boolean {
   const signature = token.slice(token.lastIndexOf('.') + 1)
   return Buffer.from(signature, 'base64url').toString('base64url') === signature
 }
+
+/**
+ * Whether a token could be a compact JWS signed with ES256 (RFC 7515 §3.1, RFC 7518 §3.4): three segments of
+ * base64url, of which the last is 64 bytes in their canonical spelling. Does NOT verify the signature.
+ */
+export function isCompactEs256(token: string): boolean {
+  return /^[\w-]+\.[\w-]+\.[\w-]{86}$/.test(token) && hasCanonicalSignature(token)
+}

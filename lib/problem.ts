@@ -16,6 +16,9 @@ export const problems = {
   multiple_credentials: { status: 400, title: 'Send the refresh token one way only', action: 'none' },
   duplicate_cookie: { status: 400, title: 'A cookie was sent twice', action: 'reauthenticate' },
   native_not_allowed: { status: 400, title: 'Browsers can not have native sessions', action: 'none' },
+  invalid_scope: { status: 400, title: 'There is no such scope', action: 'none' },
+  unsupported_grant_type: { status: 400, title: 'The grant type is not supported', action: 'none' },
+  invalid_client: { status: 401, title: 'The client credentials are wrong or missing', action: 'none' },
   access_token_missing: { status: 401, title: 'An access token is needed', action: 'none' },
   access_token_invalid: { status: 401, title: 'The access token is not valid', action: 'none' },
   invalid_credentials: { status: 401, title: 'Email or password is wrong', action: 'none' },
@@ -32,6 +35,8 @@ export const problems = {
   session_revoked: { status: 401, title: 'The session was ended', action: 'reauthenticate' },
   wrong_transport: { status: 401, title: 'The refresh token came the wrong way', action: 'none' },
   device_changed: { status: 401, title: 'The session belongs to another device', action: 'reauthenticate' },
+  insufficient_user_authentication: { status: 401, title: 'A more recent login is needed', action: 'none' },
+  insufficient_role: { status: 403, title: 'Another role is needed', action: 'none' },
   cross_site_request: { status: 403, title: 'The request came from another site', action: 'none' },
   not_found: { status: 404, title: 'There is nothing here', action: 'none' },
   session_not_found: { status: 404, title: 'You have no such session', action: 'none' },
@@ -93,7 +98,7 @@ export const problemMediaType = 'application/problem+json'
 export function problemDocument(
   { code, statusCode, action, message, errors }: Problem,
   publicUrl: string,
-  request_id: string
+  request_id?: string
 ) {
   return {
     type: `${publicUrl}/docs#${code}`,
@@ -102,7 +107,7 @@ export function problemDocument(
     detail: message,
     code,
     action,
-    request_id,
+    ...(request_id === undefined ? {} : { request_id }),
     ...(errors ? { errors } : {})
   }
 }

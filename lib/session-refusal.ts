@@ -1,5 +1,14 @@
 import { Problem } from './problem.ts'
 
+/** Throws what a refresh token is answered with that is not ours, or not any more. */
+export function refreshTokenInvalid(cause: unknown): never {
+  throw new Problem(
+    'refresh_token_invalid',
+    'The refresh token is expired, malformed or not ours. Log in again.',
+    { cause }
+  )
+}
+
 /** The refusal of a session that is over, by what the record says of it. */
 export function refusalOf(
   record: { revoked_reason: string | null; user_disabled: boolean } | undefined

@@ -28,4 +28,12 @@ export interface IssuedTokens {
 
 /** Why a session ended; stands in `sessions.revoked_reason` and in the security event. */
 export type RevokedReason =
-  'logout' | 'logout_all' | 'ended_by_user' | 'reused' | 'exhausted' | 'session_cap' | 'device_replaced'
+  | 'logout'
+  | 'logout_all'
+  | 'ended_by_user'
+  | 'ended_by_administrator'
+  | 'account_disabled'
+  | 'reused'
+  | 'exhausted'
+  | 'session_cap'
+  | 'device_replaced'

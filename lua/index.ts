@@ -10,6 +10,7 @@ declare module 'ioredis' {
     createSession(key: string, ...args: Text[]): Result<[number, number, number], Context>
     rotateSession(key: string, ...args: Text[]): Result<RotationReply, Context>
     markAnswered(key: string, gen: Text, answers: Text): Result<number, Context>
+    claimRenewal(key: string, pause: Text): Result<number, Context>
   }
 }
 
@@ -64,7 +65,8 @@ const read = (name: string) => readFileSync(new URL(`${name}.lua`, import.meta.u
 const scripts = {
   createSession: read('create-session'),
   rotateSession: read('rotate-session'),
-  markAnswered: read('mark-answered')
+  markAnswered: read('mark-answered'),
+  claimRenewal: read('claim-renewal')
 }
 
 /** Loads the scripts into a client; they are then sent by their hash (EVALSHA). */
@@ -134,4 +136,13 @@ export async function markAnswered(
   answers: number
 ): Promise<void> {
   await client.markAnswered(key, gen, answers)
+}
+
+/**
+ * lua/claim-renewal.lua.
+ * @param pause ms
+ * @returns ms at which the session expires when idle, or 0 where the renewal is not ours
+ */
+export async function claimRenewal(client: RedisClient, key: string, pause: number): Promise<number> {
+  return client.claimRenewal(key, pause)
 }

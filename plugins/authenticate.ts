@@ -1,9 +1,13 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import {
+  accessTokenMissing,
+  accessTokenRenewed,
+  refusalOfToken,
+  sessionRevoked
+} from '../lib/access-token-refusal.ts'
 import { bearerToken } from '../lib/bearer.ts'
-import { Problem } from '../lib/problem.ts'
-import { accessTokenClaims } from '../lib/request-auth.ts'
-import type { AccessTokenClaims } from '../schemas/tokens.ts'
+import { accessTokenClaims, type Authenticated } from '../lib/request-auth.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -14,56 +18,36 @@ declare module 'fastify' {
 
 /**
  * An `onRequest` hook: lets a request through that has a valid access token of a session that is not
- * known to have ended, and sets `request.auth`. Asks no store. Does NOT check roles.
+ * known to have ended, and sets `request.auth`. Asks no store, unless `AUTO_RENEW` is on and the token is about
+ * to expire. Does NOT check roles.
  * `authenticateStrictly` also asks the record whether the session and its user still are good.
  */
-export type Authenticate = (request: FastifyRequest) => Promise<void>
-
-type AuthenticatedRequest = FastifyRequest & { [accessTokenClaims]?: AccessTokenClaims }
-
-// RFC 6750 §3: the challenge names an error only where a token was sent.
-const challenge = (error?: string) => ({
-  'www-authenticate': `Bearer realm="latchkey"${error ? `, error="${error}"` : ''}`
-})
+export type Authenticate = (request: FastifyRequest, reply: FastifyReply) => Promise<void>
 
 /** Decorates `fastify.authenticate` and `fastify.authenticateStrictly`. */
 export default fp(
   async (fastify) => {
-    const sessionRevoked = () =>
-      new Problem('session_revoked', 'The session of this token was ended. Log in again.', {
-        headers: challenge('invalid_token')
-      })
-
-    const authenticate: Authenticate = async (request: AuthenticatedRequest) => {
+    const authenticate: Authenticate = async (request: FastifyRequest & Authenticated, reply) => {
       const token = bearerToken(request.headers.authorization)
-      if (token === undefined) {
-        throw new Problem('access_token_missing', 'Send Authorization: Bearer with an access token.', {
-          headers: challenge()
-        })
-      }
+      if (token === undefined) throw accessTokenMissing()
       const claims = await fastify.accessTokens.verify(token).catch((cause: unknown) => {
-        throw new Problem(
-          'access_token_invalid',
-          'The token is expired, malformed or not one of ours. Refresh it.',
-          {
-            headers: challenge('invalid_token'),
-            cause
-          }
-        )
+        throw refusalOfToken(cause)
       })
       if (fastify.revocationFeed.has(claims.sid)) throw sessionRevoked()
+      if (fastify.revocationFeed.has(claims.jti)) throw accessTokenRenewed()
       request[accessTokenClaims] = claims
+      await fastify.renewAutomatically(reply, claims)
     }
 
     fastify.decorate('authenticate', authenticate)
-    fastify.decorate('authenticateStrictly', async (request) => {
-      await authenticate(request)
+    fastify.decorate('authenticateStrictly', async (request, reply) => {
+      await authenticate(request, reply)
       const record = await fastify.sessionRecords.find(request.auth.sid)
       if (record?.revoked_reason !== null || record.user_disabled) throw sessionRevoked()
     })
   },
   {
     name: 'authenticate',
-    dependencies: ['request-auth', 'access-tokens', 'session-records', 'revocation-feed']
+    dependencies: ['request-auth', 'access-tokens', 'session-records', 'revocation-feed', 'automatic-renewal']
   }
 )

@@ -2,11 +2,10 @@ import { isUtf8 } from 'node:buffer'
 import { parse as parseForm } from 'node:querystring'
 import fp from 'fastify-plugin'
 import { Problem } from '../lib/problem.ts'
+import { formType } from '../schemas/oauth.ts'
 
 /** No request of ours is larger; in bytes. */
 const bodyLimit = 16_384
-
-const formType = 'application/x-www-form-urlencoded'
 
 /** Decoders of forms put U+FFFD for what is no UTF-8; this one throws. */
 function isPercentEncodedUtf8(form: string): boolean {
@@ -32,6 +31,10 @@ export default fp(
       'application/json',
       { parseAs: 'buffer', bodyLimit },
       (request, body: Buffer, done) => {
+        if (request.routeOptions.schema?.consumes?.includes('application/json') === false) {
+          done(new Problem('unsupported_media_type', `Send the body as ${formType}.`))
+          return
+        }
         if (!isUtf8(body)) {
           done(notUtf8())
           return

@@ -90,6 +90,10 @@ function contradictions(configuration: Configuration): string[] {
     'COOKIE_SAMESITE=none needs ALLOWED_ORIGINS: name the sites that may use the cookie'
   )
   refuse(
+    configuration.SIGNING_KEY_ROTATION > 0 && configuration.SIGNING_KEY_ROTATION < 3600,
+    'SIGNING_KEY_ROTATION must be 0 or at least 1h'
+  )
+  refuse(
     configuration.REFRESH_IDLE_TTL > configuration.REFRESH_ABSOLUTE_TTL,
     'REFRESH_IDLE_TTL must not be longer than REFRESH_ABSOLUTE_TTL'
   )

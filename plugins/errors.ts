@@ -1,7 +1,15 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { oauthError } from '../lib/oauth-error.ts'
 import { Problem, problemDocument, problemMediaType, type InvalidField } from '../lib/problem.ts'
 import { StoreUnavailable } from '../lib/store-error.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** `oauth`: errors of the route are in the form of RFC 6749 §5.2. */
+    errors?: 'oauth'
+  }
+}
 
 /** Seconds after which a client may try again where no better figure is known. */
 const retryAfter = 1
@@ -57,7 +65,8 @@ function toProblem(error: unknown): Problem {
 }
 
 /**
- * Every error leaves as RFC 9457 `application/problem+json` with a stable `code` and an `action`.
+ * Every error leaves as RFC 9457 `application/problem+json` with a stable `code` and an `action`, or from
+ * /oauth in the form that OAuth clients know.
  * Also answers unknown routes.
  */
 export default fp(
@@ -71,6 +80,10 @@ export default fp(
 
       void reply.headers(problem.headers).header('cache-control', 'no-store')
       if (problem.retryAfter !== undefined) void reply.header('retry-after', String(problem.retryAfter))
+      if (request.routeOptions.config.errors === 'oauth') {
+        const { status, document } = oauthError(problem, fastify.configuration.PUBLIC_URL)
+        return reply.code(status).type('application/json').send(document)
+      }
       return reply
         .code(statusCode)
         .type(problemMediaType)

@@ -9,7 +9,7 @@ declare module 'fastify' {
 export interface Housekeeping {
   /**
    * Removes what is over, in small batches, unless another node is at it.
-   * @returns how many rows went
+   * @returns how many rows it was
    */
   run(): Promise<number>
 }
@@ -26,7 +26,13 @@ const batch = 1000
  */
 const sessionRetention = 7
 
-/** Decorates `fastify.housekeeping`: removes expired and ended sessions and old security events. */
+/** Hours for which a renewed access token is refused: it lives for half an hour at most. */
+const renewedTokenRetention = 2
+
+/**
+ * Decorates `fastify.housekeeping`: removes expired and ended sessions, renewed access tokens, old security
+ * events, and what signing keys that are over still hold.
+ */
 export default fp(
   async (fastify) => {
     let closing = false
@@ -39,6 +45,12 @@ export default fp(
                      OR revoked_at < now() - make_interval(days => $1)
                   LIMIT $2 FOR UPDATE SKIP LOCKED)`,
         values: [sessionRetention, batch]
+      },
+      {
+        text: `DELETE FROM renewed_access_tokens WHERE jti IN (
+                 SELECT jti FROM renewed_access_tokens
+                  WHERE renewed_at < now() - make_interval(hours => $1) LIMIT $2)`,
+        values: [renewedTokenRetention, batch]
       },
       {
         text: `DELETE FROM security_events WHERE id IN (
@@ -59,7 +71,7 @@ export default fp(
       })
 
     const run = async () => {
-      let removed = 0
+      let removed = await fastify.signingKeyRecords.erase()
       for (const removal of removals) {
         let last = batch
         while (last === batch && !closing) {
@@ -86,5 +98,5 @@ export default fp(
 
     fastify.decorate('housekeeping', { run })
   },
-  { name: 'housekeeping', dependencies: ['postgres', 'migrations'] }
+  { name: 'housekeeping', dependencies: ['postgres', 'migrations', 'signing-key-records'] }
 )

@@ -1,9 +1,37 @@
 import { fileURLToPath } from 'node:url'
+import { readdirSync } from 'node:fs'
 import fp from 'fastify-plugin'
 import { runner } from 'node-pg-migrate'
+import type { ClientBase } from 'pg'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    migrations: {
+      /** The migrations that this start has run. */
+      applied: string[]
+    }
+  }
+}
+
+const folder = fileURLToPath(new URL('../migrations', import.meta.url))
+
+/** The migrations that a database has not seen yet. Changes nothing. */
+export async function pendingMigrations(client: Pick<ClientBase, 'query'>): Promise<string[]> {
+  const known = readdirSync(folder)
+    .filter((name) => name.endsWith('.sql'))
+    .map((name) => name.replace(/\.sql$/, ''))
+    .sort()
+  const { rows } = await client.query<{ known: boolean }>(
+    "SELECT to_regclass('latchkey_migrations') IS NOT NULL AS known"
+  )
+  if (!rows[0]?.known) return known
+  const applied = await client.query<{ name: string }>('SELECT name FROM latchkey_migrations')
+  const seen = new Set(applied.rows.map(({ name }) => name))
+  return known.filter((name) => !seen.has(name))
+}
 
 /**
- * Brings the schema up to date before anything reads it. Instances that start together wait for each
+ * Decorates `fastify.migrations`. Brings the schema up to date before anything reads it. Instances that start together wait for each
  * other on an advisory lock, so that each migration runs once.
  */
 export default fp(
@@ -15,7 +43,7 @@ export default fp(
         connectionString: fastify.configuration.DATABASE_URL,
         application_name: 'latchkey migrations'
       },
-      dir: fileURLToPath(new URL('../migrations', import.meta.url)),
+      dir: folder,
       migrationsTable: 'latchkey_migrations',
       direction: 'up',
       advisoryLockMode: 'wait',
@@ -34,8 +62,9 @@ export default fp(
         }
       }
     })
-    if (applied.length > 0)
-      log.info({ applied: applied.map(({ name }) => name) }, 'schema brought up to date')
+    const names = applied.map(({ name }) => name)
+    if (names.length > 0) log.info({ applied: names }, 'schema brought up to date')
+    fastify.decorate('migrations', { applied: names })
   },
   { name: 'migrations', dependencies: ['postgres'] }
 )

@@ -25,7 +25,14 @@ export default fp(
         },
         servers: [{ url: fastify.configuration.PUBLIC_URL }],
         components: {
-          securitySchemes: { accessToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } }
+          securitySchemes: {
+            accessToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+            client: {
+              type: 'http',
+              scheme: 'basic',
+              description: 'client_id and client_secret (RFC 6749 §2.3.1)'
+            }
+          }
         }
       }
     })

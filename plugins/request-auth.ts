@@ -1,6 +1,5 @@
-import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { accessTokenClaims } from '../lib/request-auth.ts'
+import { readAuth } from '../lib/request-auth.ts'
 import type { AccessTokenClaims } from '../schemas/tokens.ts'
 
 declare module 'fastify' {
@@ -19,13 +18,7 @@ export default fp(
           'register each Latchkey once, in a scope of its own'
       )
     }
-    fastify.decorateRequest('auth', {
-      getter(this: FastifyRequest & { [accessTokenClaims]?: AccessTokenClaims }) {
-        const claims = this[accessTokenClaims]
-        if (!claims) throw new Error('request.auth is read on a route without the authenticate hook')
-        return claims
-      }
-    })
+    fastify.decorateRequest('auth', { getter: readAuth })
   },
   { name: 'request-auth' }
 )

@@ -1,7 +1,9 @@
 import fp from 'fastify-plugin'
 import { Cluster } from 'ioredis'
+import { createRevocationLog, revocationFingerprint } from '../lib/revocation-log.ts'
 import { ask } from '../lib/store-error.ts'
 import type { RedisClient } from '../lua/index.ts'
+import type { Revocations } from '../schemas/revocations.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -9,13 +11,21 @@ declare module 'fastify' {
   }
 }
 
+/** Ids are sessions (`sid`), single access tokens that were renewed (`jti`), and signing keys (`kid`). */
 export interface RevocationFeed {
-  /** Whether the session ended within the last lifetime of an access token. Asks no store. */
-  has(sid: string): boolean
-  /** Refuses the access tokens of sessions that Postgres has as ended, on this node. */
-  remember(sids: readonly string[]): void
+  /** Whether it was revoked within the last lifetime of an access token. Asks no store. */
+  has(id: string): boolean
+  /** Refuses on this node what Postgres has as revoked. */
+  remember(ids: readonly string[]): void
   /** Tells the other nodes. */
-  publish(sids: readonly string[]): Promise<void>
+  publish(ids: readonly string[]): Promise<void>
+  /**
+   * What other services are told: the fingerprints of what was revoked since a time, or of all that is remembered.
+   * @param time ms, the `as_of` of an earlier answer, of this node or another
+   */
+  since(time?: number): Revocations
+  /** @returns what ends it */
+  listen(listener: (revocations: Revocations) => void): () => void
 }
 
 /** ms between two readings of Postgres: the longest that a node can miss a revocation. */
@@ -23,6 +33,9 @@ const reconcileInterval = 2000
 
 /** Seconds by which a revocation may become visible later than its `revoked_at` says. */
 const visibilityLag = 30
+
+/** ms by which the clocks of nodes may differ. */
+const clockSkew = 10_000
 
 /**
  * Decorates `fastify.revocationFeed`: the ids of sessions that ended lately, in the memory of every node,
@@ -32,32 +45,48 @@ export default fp(
   async (fastify) => {
     const { ACCESS_TOKEN_TTL, REDIS_PREFIX, STORE_TIMEOUT } = fastify.configuration
     const channel = `${REDIS_PREFIX}revoked`
-    /** id → ms at which every access token of it has expired */
-    const ended = new Map<string, number>()
+    /** Seconds after which every access token of what was revoked has expired. */
+    const remember_for = Math.ceil(ACCESS_TOKEN_TTL) + visibilityLag
+    const log = createRevocationLog(revocationFingerprint)
+    const listeners = new Set<(revocations: Revocations) => void>()
     let seenUntil: Date | undefined
+    /** What was revoked before this is in the log. */
     let reconciledAt = Date.now()
 
-    const learn = (sids: readonly string[], learned_from: 'self' | 'channel' | 'record') => {
-      const unknown = sids.filter((sid) => !ended.has(sid))
+    const answer = (revoked: string[]): Revocations => ({
+      revoked,
+      as_of: new Date(reconciledAt).toISOString(),
+      remember_for
+    })
+
+    const learn = (ids: readonly string[], learned_from: 'self' | 'channel' | 'record') => {
+      const unknown = log.add(ids, Date.now())
+      if (unknown.length === 0) return
       fastify.metrics.revocations.inc({ learned_from }, unknown.length)
-      for (const sid of unknown) ended.set(sid, Date.now() + (ACCESS_TOKEN_TTL + visibilityLag) * 1000)
+      if (listeners.size === 0) return
+      const news = answer(unknown.map(revocationFingerprint))
+      for (const listener of listeners) listener(news)
     }
 
+    const since = 'coalesce($1::timestamptz, now() - make_interval(secs => $2)) - make_interval(secs => $3)'
     const reconcile = async () => {
+      const startedAt = Date.now()
       const { rows } = await fastify.pg.query<{ id: string; revoked_at: Date }>({
-        name: 'sessions revoked since',
-        text: `SELECT id, revoked_at FROM sessions
-                WHERE revoked_at > coalesce($1::timestamptz, now() - make_interval(secs => $2))
-                                   - make_interval(secs => $3)`,
+        name: 'revoked since',
+        text: `SELECT id::text, revoked_at FROM sessions WHERE revoked_at > ${since}
+                UNION ALL
+               SELECT jti::text, renewed_at FROM renewed_access_tokens WHERE renewed_at > ${since}
+                UNION ALL
+               SELECT kid, revoked_at FROM signing_keys WHERE revoked_at > ${since}`,
         values: [seenUntil, ACCESS_TOKEN_TTL, visibilityLag]
       })
+      reconciledAt = startedAt
       learn(
         rows.map(({ id }) => id),
         'record'
       )
       for (const { revoked_at } of rows) if (!seenUntil || revoked_at > seenUntil) seenUntil = revoked_at
-      reconciledAt = Date.now()
-      for (const [id, until] of ended) if (until < reconciledAt) ended.delete(id)
+      log.forget(startedAt - remember_for * 1000)
     }
 
     let reconciling: Promise<void> | undefined
@@ -103,7 +132,7 @@ export default fp(
       await reconciling
     })
 
-    fastify.metrics.gauge('latchkey_revocations_remembered', 'Ended sessions in memory', () => ended.size)
+    fastify.metrics.gauge('latchkey_revocations_remembered', 'Ended sessions in memory', () => log.size)
     fastify.metrics.gauge(
       'latchkey_revocation_lag_seconds',
       'Time since the revocations were last reconciled with Postgres: the longest that one can be missed',
@@ -111,12 +140,18 @@ export default fp(
     )
 
     fastify.decorate('revocationFeed', {
-      has: (sid) => ended.has(sid),
-      remember: (sids) => {
-        learn(sids, 'self')
+      has: (id) => log.has(id),
+      remember: (ids) => {
+        learn(ids, 'self')
       },
-      async publish(sids) {
-        if (sids.length > 0) await fastify.redisClient.publish(channel, sids.join(','))
+      async publish(ids) {
+        if (ids.length > 0) await fastify.redisClient.publish(channel, ids.join(','))
+      },
+      // Nodes hear of things at times of their own: more than once is no harm, never would be.
+      since: (time) => answer(log.since((time ?? 0) - clockSkew)),
+      listen(listener) {
+        listeners.add(listener)
+        return () => listeners.delete(listener)
       }
     })
   },

@@ -1,5 +1,6 @@
 import { hkdfSync } from 'node:crypto'
 import fp from 'fastify-plugin'
+import type { SecretKey } from '../lib/secret-key.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -8,12 +9,6 @@ declare module 'fastify' {
 }
 
 type Purpose = 'refresh token' | 'signing key encryption'
-
-export interface SecretKey {
-  /** Names the key in a token's or a ciphertext's header; tells nothing about it. */
-  kid: string
-  key: Buffer
-}
 
 export interface SecretKeys {
   /** The key that signs or encrypts now, and all that may still be read (the first among them). */

@@ -16,8 +16,13 @@ const levels = {
   login_failed: 'warn',
   session_revoked: 'info',
   refresh_token_reused: 'warn',
+  access_token_reused: 'warn',
   refresh_replayed_from_other_network: 'warn',
-  device_changed: 'warn'
+  device_changed: 'warn',
+  account_created: 'info',
+  account_disabled: 'warn',
+  account_enabled: 'warn',
+  role_changed: 'warn'
 } as const
 
 export interface SecurityEvent extends Partial<RequestOrigin> {
@@ -30,6 +35,16 @@ export interface SecurityEvent extends Partial<RequestOrigin> {
 export interface SecurityEvents {
   /** Logs an event at once and writes it to Postgres behind the answer. Must hold no secret. */
   record(event: SecurityEvent): void
+  /** What was recorded of a session, oldest first. Writes what is noted first. @throws StoreUnavailable */
+  ofSession(user_id: string, sid: string): Promise<RecordedEvent[]>
+}
+
+export interface RecordedEvent {
+  type: SecurityEvent['type']
+  reason: RevokedReason | null
+  ip: string | null
+  user_agent: string | null
+  created_at: Date
 }
 
 /** Events kept while Postgres is away; the log has them all. */
@@ -76,6 +91,16 @@ export default fp(
         fastify.metrics.securityEvents.inc({ type: event.type })
         const id = uuidv7()
         queue.note(id, { ...event, id, created_at: new Date() })
+      },
+      async ofSession(user_id, sid) {
+        await queue.flush()
+        const { rows } = await fastify.pg.query<RecordedEvent>({
+          name: 'security events of a session',
+          text: `SELECT type, reason, host(ip) AS ip, user_agent, created_at
+                   FROM security_events WHERE user_id = $1 AND sid = $2 ORDER BY id`,
+          values: [user_id, sid]
+        })
+        return rows
       }
     })
   },

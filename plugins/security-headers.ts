@@ -2,6 +2,13 @@ import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
 import fp from 'fastify-plugin'
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** `false`: @fastify/cors leaves the route alone, preflights included. */
+    cors?: false
+  }
+}
+
 /**
  * Security headers (OWASP ASVS 5.0 V3.4) and CORS. Where the host app has registered @fastify/helmet or
  * @fastify/cors itself, its settings hold for our routes too.
@@ -35,7 +42,7 @@ export default fp(
         credentials: true,
         methods: ['GET', 'POST', 'PATCH', 'DELETE'],
         allowedHeaders: ['authorization', 'content-type', 'idempotency-key', 'x-client', 'x-device-id'],
-        exposedHeaders: ['retry-after', 'www-authenticate'],
+        exposedHeaders: ['retry-after', 'www-authenticate', 'x-new-token'],
         maxAge: 600,
         // What is no preflight is answered without a body; else it would be plain text, not a problem.
         strictPreflight: false

@@ -1,6 +1,7 @@
 import fp from 'fastify-plugin'
 import { ask } from '../lib/store-error.ts'
 import {
+  claimRenewal,
   createSession,
   markAnswered,
   rotateSession,
@@ -26,6 +27,11 @@ export interface SessionWhitelist {
   rotate(sid: string, presented: PresentedGeneration, rebuild?: SessionEntry): Promise<Rotation>
   /** Takes so many answers off what an unanswered head allows: that its parent is replayed however late. */
   markAnswered(sid: string, gen: number, answers: number): Promise<void>
+  /**
+   * Of all that would renew a session's access token, one does, and none again within the pause (ms).
+   * @returns ms at which the session expires when idle, or 0 where the renewal is not ours
+   */
+  claimRenewal(sid: string, pause: number): Promise<number>
   /** The head of a session, 0 where there is no entry. */
   head(sid: string): Promise<number>
   remove(sids: readonly string[]): Promise<void>
@@ -53,6 +59,7 @@ export default fp(
         asked(createSession(client, key(sid), { ...session, idle_ttl, absolute_ttl })),
       rotate: (sid, presented, rebuild) => asked(rotateSession(client, key(sid), presented, rules, rebuild)),
       markAnswered: (sid, gen, answers) => asked(markAnswered(client, key(sid), gen, answers)),
+      claimRenewal: (sid, pause) => asked(claimRenewal(client, key(sid), pause)),
       head: async (sid) => Number((await asked(client.hget(key(sid), 'gen'))) ?? 0),
       async remove(sids) {
         // One key a command: the keys of a user lie in many slots of a Cluster.

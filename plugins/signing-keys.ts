@@ -1,14 +1,8 @@
-import {
-  CompactEncrypt,
-  calculateJwkThumbprint,
-  compactDecrypt,
-  exportJWK,
-  generateKeyPair,
-  type JWK
-} from 'jose'
-import { createPrivateKey, createPublicKey } from 'node:crypto'
 import fp from 'fastify-plugin'
+import { setTimeout } from 'node:timers/promises'
+import { isThumbprint, privatePem, publicPem } from '../lib/signing-key.ts'
 import type { JsonWebKeySet } from '../schemas/well-known.ts'
+import type { SigningKeyRecord } from './signing-key-records.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -17,111 +11,138 @@ declare module 'fastify' {
 }
 
 export interface SigningKeys {
-  /** Signs new access tokens. PEM, PKCS #8. */
-  current: { kid: string; privateKey: string }
-  /** Every key whose tokens are accepted, by `kid`. PEM, SPKI. */
-  publicKeys: ReadonlyMap<string, string>
-  /** RFC 7517 §5, as published. */
-  jwks: JsonWebKeySet
+  /** Signs new access tokens. PEM, PKCS #8. Another object from the moment that another key signs. */
+  readonly current: { kid: string; privateKey: string }
+  /** RFC 7517 §5, as published: the keys that sign, that will, and that did until lately. */
+  readonly jwks: JsonWebKeySet
+  /** Whether tokens of this key are accepted, as far as this node knows. Asks no store. */
+  accepts(kid: string): boolean
+  /**
+   * The public key of tokens with this `kid`, PEM, SPKI. Of a key that this node does not know it asks
+   * Postgres, at most five times a second however many ask.
+   * @throws StoreUnavailable where Postgres can't say
+   */
+  publicKey(kid: unknown): Promise<string | undefined>
+  /** Reads the keys from Postgres, and publishes the next one when its time has come. */
+  reload(): Promise<void>
 }
 
-interface SigningKeyRow {
-  kid: string
-  public_jwk: JsonWebKeySet['keys'][number]
-  encrypted_private_jwk: string
-}
+/** ms between two readings of Postgres: the longest that a revoked key is accepted on any node. */
+const interval = 2000
+
+/** ms between two readings for the sake of keys that this node does not know. */
+const unknownKeyInterval = 200
 
 /**
- * Decorates `fastify.signingKeys`: the ES256 keys of access tokens. The first instance to start makes
- * the first key; its private half stands in Postgres only as a JWE under `SECRET_KEY`.
+ * Decorates `fastify.signingKeys`: the ES256 keys of access tokens, in the memory of every node. The first
+ * instance to start makes the first key; afterwards one of them, any, publishes each next one.
  */
 export default fp(
   async (fastify) => {
-    const encryption = fastify.secretKeys.for('signing key encryption')
+    const { signingKeyRecords: records } = fastify
 
-    const encrypt = (privateJwk: Uint8Array) =>
-      new CompactEncrypt(privateJwk)
-        .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', kid: encryption.current.kid })
-        .encrypt(encryption.current.key)
-
-    const makeKey = async (): Promise<SigningKeyRow> => {
-      const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true })
-      const { x = '', y = '' } = await exportJWK(publicKey)
-      const jwk = { kty: 'EC', crv: 'P-256', x, y } as const
-      const kid = await calculateJwkThumbprint(jwk) // RFC 7638
-      return {
-        kid,
-        public_jwk: { ...jwk, kid, alg: 'ES256', use: 'sig' },
-        encrypted_private_jwk: await encrypt(Buffer.from(JSON.stringify(await exportJWK(privateKey))))
-      }
+    interface Key extends Pick<SigningKeyRecord, 'kid' | 'public_jwk'> {
+      /** ms, by our clock */
+      activatesAt: number
+      publicKey: string
+      /** Missing where this node's SECRET_KEY does not read it. */
+      signing: { kid: string; privateKey: string } | undefined
     }
 
-    const decrypt = async (row: SigningKeyRow) => {
-      try {
-        return await compactDecrypt(
-          row.encrypted_private_jwk,
-          ({ kid }) => {
-            const known = encryption.accepted.get(kid ?? '')
-            if (!known) throw new Error('encrypted under another SECRET_KEY')
-            return known.key
-          },
-          { keyManagementAlgorithms: ['dir'], contentEncryptionAlgorithms: ['A256GCM'] }
-        )
-      } catch (error) {
-        throw new Error(
-          `The signing key ${row.kid} in Postgres can't be read with this SECRET_KEY. ` +
-            'Start with the SECRET_KEY that this database was made with, or add it to the list (SECRET_KEY=new,old).',
-          { cause: error }
-        )
-      }
+    const read = async (record: SigningKeyRecord, known: Key | undefined, ahead: number): Promise<Key> => {
+      const { kid, public_jwk, state } = record
+      const activatesAt = record.activates_at + ahead
+      if (known?.signing || (known && state === 'retired')) return { ...known, activatesAt }
+      const signing =
+        state === 'retired'
+          ? undefined
+          : await records.readPrivateJwk(record).then(
+              (jwk) => ({ kid, privateKey: privatePem(jwk) }),
+              (error: unknown) => {
+                if (!known) fastify.log.error({ err: error, kid }, 'a signing key can not be read')
+                return undefined
+              }
+            )
+      return { kid, public_jwk, activatesAt, publicKey: publicPem(public_jwk), signing }
     }
 
-    const { rows, privateJwk } = await fastify.pg.transact(async (client) => {
-      // However many instances start together, one makes the key and the others read it.
-      await client.query("SELECT pg_advisory_xact_lock(hashtext('latchkey signing keys'))")
-      const select =
-        'SELECT kid, public_jwk, encrypted_private_jwk FROM signing_keys ORDER BY created_at DESC'
-      const { rows } = await client.query<SigningKeyRow>(select)
-      const [newest] = rows
-      if (!newest) {
-        const made = await makeKey()
-        await client.query(
-          'INSERT INTO signing_keys (kid, public_jwk, encrypted_private_jwk) VALUES ($1, $2, $3)',
-          [made.kid, made.public_jwk, made.encrypted_private_jwk]
-        )
-        return { rows: [made], privateJwk: (await decrypt(made)).plaintext }
-      }
-      const { plaintext, protectedHeader } = await decrypt(newest)
-      if (protectedHeader.kid !== encryption.current.kid) {
-        // SECRET_KEY is being exchanged: the old one must be able to go.
-        await client.query('UPDATE signing_keys SET encrypted_private_jwk = $2 WHERE kid = $1', [
-          newest.kid,
-          await encrypt(plaintext)
-        ])
-      }
-      return { rows, privateJwk: plaintext }
+    /** By `kid`, the newest first. */
+    let keys = new Map<string, Key>()
+    let jwks: JsonWebKeySet = { keys: [] }
+    let current: Key['signing']
+    // By time and not by what Postgres says: nodes that can't reach it change the key with all others.
+    const choose = () => {
+      const now = Date.now()
+      current = [...keys.values()].find(({ activatesAt, signing }) => signing && activatesAt <= now)?.signing
+    }
+
+    const load = async () => {
+      const { keys: live, now } = await records.live()
+      const ahead = Date.now() - now
+      const loaded = await Promise.all(live.map((record) => read(record, keys.get(record.kid), ahead)))
+      keys = new Map(loaded.map((key) => [key.kid, key]))
+      jwks = { keys: loaded.map(({ public_jwk }) => public_jwk) }
+      choose()
+      return { live, now }
+    }
+    const reload = async () => {
+      const { live, now } = await load()
+      if (current && !records.isDue(live, now)) return
+      await records.rotate(true)
+      await load()
+    }
+
+    // Never one that has begun already: it may have looked before the key was there.
+    let upcoming: Promise<unknown> | undefined
+    let startedAt = -Infinity
+    const reloadForUnknown = () =>
+      (upcoming ??= setTimeout(startedAt + unknownKeyInterval - performance.now(), undefined, {
+        ref: false
+      }).then(() => {
+        upcoming = undefined
+        startedAt = performance.now()
+        return load()
+      }))
+
+    await records.prepare()
+    await load()
+
+    let failing = false
+    let reloading: Promise<void> | undefined
+    const timer = setInterval(() => {
+      choose()
+      reloading ??= reload()
+        .then(() => {
+          failing = false
+        })
+        .catch((error: unknown) => {
+          if (!failing) fastify.log.warn({ err: error }, 'signing keys can not be read from Postgres')
+          failing = true
+        })
+        .finally(() => (reloading = undefined))
+    }, interval)
+    timer.unref()
+    fastify.addHook('onClose', async () => {
+      clearInterval(timer)
+      await reloading
     })
 
-    const [newest] = rows
-    if (!newest) throw new Error('no signing key was made')
     fastify.decorate('signingKeys', {
-      current: { kid: newest.kid, privateKey: privatePem(privateJwk) },
-      publicKeys: new Map(rows.map(({ kid, public_jwk }) => [kid, publicPem(public_jwk)])),
-      jwks: { keys: rows.map(({ public_jwk }) => public_jwk) }
+      get current() {
+        if (!current) throw new Error('no signing key can be read with this SECRET_KEY')
+        return current
+      },
+      get jwks() {
+        return jwks
+      },
+      accepts: (kid) => keys.has(kid),
+      async publicKey(kid) {
+        if (!isThumbprint(kid)) return undefined
+        if (!keys.has(kid)) await reloadForUnknown()
+        return keys.get(kid)?.publicKey
+      },
+      reload
     })
   },
-  { name: 'signing-keys', dependencies: ['postgres', 'migrations', 'secret-keys'] }
+  { name: 'signing-keys', dependencies: ['signing-key-records'] }
 )
-
-function privatePem(privateJwk: Uint8Array): string {
-  const jwk = JSON.parse(Buffer.from(privateJwk).toString()) as JWK
-  return createPrivateKey({ key: jwk as never, format: 'jwk' })
-    .export({ type: 'pkcs8', format: 'pem' })
-    .toString()
-}
-
-function publicPem(jwk: JWK): string {
-  return createPublicKey({ key: jwk as never, format: 'jwk' })
-    .export({ type: 'spki', format: 'pem' })
-    .toString()
-}

@@ -107,13 +107,10 @@ export default fp(
     fastify.decorateRequest('presentedSessions', async function (this: FastifyRequest) {
       const fromCookie = this.cookies[refreshCookie] ?? ''
       const fromHeader = bearerToken(this.headers.authorization) ?? ''
-      const { accessTokens, refreshTokens } = fastify
-      const verified = await Promise.allSettled([
-        refreshTokens.verifyExpired(fromCookie),
-        refreshTokens.verifyExpired(fromHeader),
-        accessTokens.verifyExpired(fromHeader)
-      ])
-      const sids = verified.flatMap((result) => (result.status === 'fulfilled' ? [result.value.sid] : []))
+      const tokens = await Promise.all(
+        [fromCookie, fromHeader].map((token) => fastify.readToken(token, { expired: true }))
+      )
+      const sids = tokens.flatMap((token) => (token ? [token.claims.sid] : []))
       return [...new Set(sids)]
     })
 
@@ -148,22 +145,23 @@ export default fp(
       return this.clearCookie(refreshCookie, attributes)
     })
   },
-  { name: 'transport', dependencies: ['configuration', 'access-tokens', 'refresh-tokens'] }
+  { name: 'transport', dependencies: ['configuration', 'read-token'] }
 )
 
 function chosenClient(request: FastifyRequest): Client {
   const { 'x-client': client = 'browser', origin, cookie } = request.headers
   if (client === 'browser') return client
   if (client !== 'native') throw new Problem('invalid_request', 'X-Client must be "browser" or "native".')
-  // A page's script can't leave these headers out, so no XSS can ask for a readable refresh token.
+  // A page's script can't leave these headers out, so no XSS can ask for a readable refresh token. Only
+  // Sec-Fetch-Mode says nothing by itself: the fetch of Node sends it too, and browsers send the others with it.
   const fromBrowser =
     origin !== undefined ||
     cookie !== undefined ||
-    Object.keys(request.headers).some((name) => name.startsWith('sec-fetch-'))
+    Object.keys(request.headers).some((name) => /^sec-fetch-(?!mode$)/.test(name))
   if (fromBrowser) {
     throw new Problem(
       'native_not_allowed',
-      'A request with Origin, Sec-Fetch-* or cookies can not have a native session; leave X-Client out.'
+      'A request with Origin, Sec-Fetch-Site or cookies can not have a native session; leave X-Client out.'
     )
   }
   return client

@@ -21,13 +21,17 @@ export interface Account {
 
 export interface Users {
   /** A new user, not written yet. */
-  make(email: string, name: string | null): User
+  make(email: string, name: string | null, role?: string): User
   /** @param transaction a client inside a transaction. @throws Problem email_taken */
   insert(transaction: PoolClient, user: User, password_hash: string): Promise<void>
   findByEmail(email: string): Promise<Account | undefined>
   /** All look-ups of one tick share a query. */
   findById(id: string): Promise<User | undefined>
   rename(id: string, name: string | null): Promise<User | undefined>
+  /** Stands in access tokens from the next refresh on. */
+  setRole(id: string, role: string): Promise<void>
+  /** A disabled user can't log in or refresh. Does NOT end sessions: `fastify.sessions.revokeAll` does. */
+  setDisabled(id: string, disabled: boolean): Promise<void>
   /** Replaces a hash, unless the password was changed meanwhile. */
   replacePasswordHash(id: string, current: string, password_hash: string): Promise<void>
 }
@@ -52,11 +56,11 @@ export default fp(
     )
 
     fastify.decorate('users', {
-      make: (email, name) => ({
+      make: (email, name, role = 'user') => ({
         id: uuidv7(),
         email: normalizeEmail(email),
         name,
-        role: 'user',
+        role,
         email_verified: false,
         created_at: new Date().toISOString()
       }),
@@ -90,6 +94,17 @@ export default fp(
           [id, name]
         )
         return rows[0] && toUser(rows[0])
+      },
+
+      async setRole(id, role) {
+        await fastify.pg.query('UPDATE users SET role = $2 WHERE id = $1', [id, role])
+      },
+
+      async setDisabled(id, disabled) {
+        await fastify.pg.query(
+          'UPDATE users SET disabled_at = CASE WHEN $2 THEN coalesce(disabled_at, now()) END WHERE id = $1',
+          [id, disabled]
+        )
       },
 
       async replacePasswordHash(id, current, password_hash) {

@@ -7,11 +7,13 @@ export const SignupBody = Type.Object(
   { email: Email, password: NewPassword, name: Type.Optional(Name) },
   closed
 )
+export type SignupBody = Static<typeof SignupBody>
 
 export const LoginBody = Type.Object(
   { email: Printable({ minLength: 1, maxLength: 254 }), password: Password },
   closed
 )
+export type LoginBody = Static<typeof LoginBody>
 
 export const UpdateUserBody = Type.Object({ name: Type.Union([Name, Type.Null()]) }, closed)
 

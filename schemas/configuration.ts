@@ -17,6 +17,9 @@ const Duration = ({ minimum = 0, maximum = 31_536_000, ...options }: DurationOpt
 const List = (options: StringOptions & { description: string }) =>
   Type.Unsafe<string[]>({ type: 'string', list: true, default: '', ...options })
 
+/** Seconds. What other nodes may have given out, whatever this one is set to. */
+export const maximumAccessTokenTtl = 1800
+
 /**
  * Every name that configures the server. `.env.example` and the table in docs/configuration.md are
  * generated from this schema.
@@ -83,8 +86,13 @@ export const Configuration = Type.Object({
   ACCESS_TOKEN_TTL: Duration({
     default: '15m',
     minimum: 1,
-    maximum: 1800,
+    maximum: maximumAccessTokenTtl,
     description: 'Life of an access token, at most 30m'
+  }),
+  SIGNING_KEY_ROTATION: Duration({
+    default: '30d',
+    description:
+      'How long a key signs access tokens before the next one does; `0` is until `latchkey keys rotate`, else at least 1h'
   }),
   REFRESH_IDLE_TTL: Duration({
     default: '7d',
@@ -116,6 +124,16 @@ export const Configuration = Type.Object({
     maximum: 3600,
     description:
       'While Postgres is down, how long a session may go on that its record was last seen good; `0` is not at all'
+  }),
+  AUTO_RENEW: Type.Boolean({
+    default: false,
+    description:
+      'Answers to access tokens that are about to expire carry a new one in `X-New-Token`, through a gateway too'
+  }),
+  SINGLE_TOKEN: Type.Boolean({
+    default: false,
+    description:
+      '`POST /auth/renew` trades an access token for a new one, for tools that keep no refresh token'
   }),
   MAX_SESSIONS_PER_USER: Type.Integer({
     default: 20,
@@ -149,6 +167,12 @@ export const Configuration = Type.Object({
     default: false,
     description: '`Partitioned` cookies (CHIPS), for apps in a frame'
   }),
+  DEMO: Type.Optional(
+    Type.Boolean({
+      description:
+        'The demo page at `/`. Default: on where the server runs by itself and `NODE_ENV` is `development`; off in production and inside another app'
+    })
+  ),
   LOG_LEVEL: Type.Unsafe<'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'>({
     type: 'string',
     enum: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],

@@ -1,5 +1,5 @@
 import { Type, type Static } from '@sinclair/typebox'
-import { Id, Time } from './common.ts'
+import { Client, Id, Time } from './common.ts'
 
 export const User = Type.Object({
   id: Id,
@@ -36,6 +36,7 @@ export const AccessTokenClaims = Type.Object({
   iat: Type.Integer(),
   exp: Type.Integer(),
   jti: Type.String(),
+  client_id: Client,
   sid: Type.String({ description: 'id of the session' }),
   role: Type.String(),
   email_verified: Type.Boolean(),

@@ -1,5 +1,8 @@
 import { Type, type Static } from '@sinclair/typebox'
 
+/** Seconds for which the key set may be cached, and so must be out before a key of it signs. */
+export const jwksMaxAge = 300
+
 /** RFC 7517 §5, an EC public key each (RFC 7518 §6.2). */
 export const JsonWebKeySet = Type.Object({
   keys: Type.Array(

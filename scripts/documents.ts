@@ -1,5 +1,6 @@
 import { problems } from '../lib/problem.ts'
 import { Configuration } from '../schemas/configuration.ts'
+import { formType } from '../schemas/oauth.ts'
 
 /** What is read of an OpenAPI document. */
 export interface OpenApi {
@@ -10,7 +11,7 @@ interface Operation {
   tags?: string[]
   summary?: string
   description?: string
-  security?: unknown[]
+  security?: Record<string, unknown>[]
   requestBody?: { content: Record<string, { schema: BodySchema }> }
   parameters?: { in: string; name: string }[]
   responses: Record<string, unknown>
@@ -106,7 +107,7 @@ export function problemsTable(): string {
 }
 
 function writeBody({ requestBody }: Operation): string {
-  const content = requestBody?.content['application/json']
+  const content = requestBody?.content['application/json'] ?? requestBody?.content[formType]
   if (!content) return ''
   const { properties, required = [] } = content.schema
   return Object.keys(properties)
@@ -118,11 +119,17 @@ function writeMeaning({ summary = '', description }: Operation): string {
   return description ? `${summary}. ${description}` : summary
 }
 
+/** What a route needs, for people. */
+const schemes: Record<string, string> = { accessToken: 'access token', client: 'client credentials' }
+
 export function routesTable({ paths }: OpenApi): string {
   const rows = Object.entries(paths).flatMap(([path, operations]) =>
     Object.entries(operations).map(([method, operation]) => [
       code(`${method.toUpperCase()} ${path}`),
-      operation.security ? 'access token' : '',
+      (operation.security ?? [])
+        .flatMap(Object.keys)
+        .map((name) => schemes[name] ?? name)
+        .join(', '),
       writeBody(operation),
       (operation.parameters ?? [])
         .filter((parameter) => parameter.in === 'header')

@@ -12,7 +12,7 @@ interface Doors {
   types?: RegExp
 }
 
-const anything = /^(?!(test|bench|demo)\/)/
+const anything = /^(?!(test|bench|demo|examples)\/)/
 const rooms: Record<string, Doors> = {
   schemas: { values: /^(schemas\/|npm:@sinclair\/typebox$)/ },
   // Pure functions: no Fastify, no input or output.
@@ -31,8 +31,18 @@ const rooms: Record<string, Doors> = {
   },
   embedded: { values: /^(embedded\/|npm:|node:)/ },
   client: { values: /^client\//, types: /^schemas\// },
+  // The page, built on the SDK.
+  demo: { values: /^(demo|client)\//, types: /^schemas\// },
+  // As an app of somebody else: the package by its name.
+  examples: { values: /^(examples\/|npm:|node:)/ },
+  // For other services, which have no stores.
+  verifier: {
+    values: /^(verifier\/|lib\/|npm:(fastify-plugin|jose|lru-cache|eventsource-parser)(\/|$)|node:)/,
+    types: /^(schemas\/|npm:fastify$)/
+  },
   'app.ts': { values: /^(plugins\/|routes\/|schemas\/|lib\/|npm:|node:)/, types: /^lua\// },
   'server.ts': { values: /^(app\.ts|embedded\/|npm:|node:)/ },
+  cli: { values: /^(cli\/|app\.ts|plugins\/|schemas\/|lib\/|embedded\/|npm:|node:)/ },
   scripts: { values: anything },
   bench: { values: /^(?!(test|demo)\/)/ },
   test: { values: /^(?!(bench|demo)\/)/ }
@@ -44,7 +54,7 @@ const notOurs = ['node_modules', 'dist', 'coverage']
 function filesOf(room: string): string[] {
   if (room.endsWith('.ts')) return [room]
   return readdirSync(join(root, room), { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.ts'))
+    .filter((file) => /\.tsx?$/.test(file))
     .map((file) => posix.join(room, ...file.split(sep)))
 }
 
@@ -95,7 +105,9 @@ t.test('every package that the server imports is one of its dependencies, and th
   const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     dependencies: Record<string, string>
   }
-  const served = here.filter((room) => !['scripts', 'bench', 'test'].includes(room)).flatMap(filesOf)
+  const served = here
+    .filter((room) => !['demo', 'examples', 'scripts', 'bench', 'test'].includes(room))
+    .flatMap(filesOf)
   const imported = served
     .flatMap(importsOf)
     .flatMap(({ from }) => /^npm:((@[^/]+\/)?[^/]+)/.exec(from)?.[1] ?? [])

@@ -4,7 +4,18 @@ import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const rooms = ['app.ts', 'server.ts', 'client', 'embedded', 'lib', 'lua', 'plugins', 'routes', 'schemas']
+const rooms = [
+  'app.ts',
+  'server.ts',
+  'client',
+  'embedded',
+  'lib',
+  'lua',
+  'plugins',
+  'routes',
+  'schemas',
+  'verifier'
+]
 
 /** Percent of the lines. */
 const floor = 95

@@ -39,7 +39,12 @@ export function signHs256(header: Json, claims: Json, key: string | Buffer): str
 }
 
 export function signEs256(header: Json, claims: Json, jwk: JsonWebKey): string {
-  const input = `${encode(header)}.${encode(claims)}`
+  return signBytes(Buffer.from(JSON.stringify(header)), Buffer.from(JSON.stringify(claims)), jwk)
+}
+
+/** A token of these very bytes, whatever they are. */
+export function signBytes(header: Uint8Array, claims: Uint8Array, jwk: JsonWebKey): string {
+  const input = [header, claims].map((bytes) => Buffer.from(bytes).toString('base64url')).join('.')
   const key = createPrivateKey({ key: jwk, format: 'jwk' })
   const signature = sign('sha256', Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' })
   return `${input}.${signature.toString('base64url')}`

@@ -10,6 +10,8 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
+  statSync,
+  symlinkSync,
   writeFileSync
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -27,11 +29,13 @@ const consumer = `
 import Fastify, { type FastifyRequest } from 'fastify'
 import { ConfigurationError, latchkey, readConfiguration, serverOptions } from 'latchkey'
 import type { AccessTokenClaims, Authenticate, Configuration, LatchkeyOptions, User } from 'latchkey'
+import { createNativeAuthClient, type NativeStorage } from 'latchkey/client/native'
 
 const options: LatchkeyOptions = { DATABASE_URL: 'postgres://db', REDIS_URL: 'redis://r', prefix: '/accounts' }
 export const configuration: Configuration = readConfiguration({ SECRET_KEY: 'x'.repeat(32), PORT: 1 })
 export const app = Fastify(serverOptions(configuration))
 export const problems = (error: unknown): string[] => error instanceof ConfigurationError ? error.problems : []
+export const native = (storage: NativeStorage) => createNativeAuthClient({ baseUrl: 'https://auth.example.com', storage })
 export const start = async () => {
   await app.register(latchkey, options)
   const hook: Authenticate = app.authenticateStrictly
@@ -48,6 +52,24 @@ export const client = createAuthClient({ baseUrl: 'https://auth.example.com', ti
 export const signIn = (email: string, password: string): Promise<User> => client.login({ email, password })
 export const nameOf = (state: AuthState) => (state.status === 'signed_in' ? state.user.name : null)
 export const isOver = (error: unknown) => error instanceof AuthError && error.action === 'reauthenticate'
+`
+/** Another project: one program never has both, as the one decorates what the other does. */
+const serviceConsumer = `
+import Fastify, { type FastifyRequest } from 'fastify'
+import verifier, { createVerifier, Problem, requireRole } from 'latchkey/verifier'
+import type { AccessTokenClaims, Verifier, VerifierOptions, VerifierStatus } from 'latchkey/verifier'
+
+const options: VerifierOptions = { issuer: 'https://a.example.com', audience: 'https://a.example.com' }
+export const plain: Verifier = createVerifier({ ...options, onStatus: ({ state }: VerifierStatus) => state })
+export const claims = async (token: string): Promise<AccessTokenClaims> => plain.verify(token)
+export const answer = (error: unknown) => (error instanceof Problem ? plain.answer(error).status : 500)
+export const admin = async (token: string) => requireRole(await claims(token), 'admin')
+export const start = async () => {
+  const app = Fastify()
+  await app.register(verifier, options)
+  const hooks = [app.authenticate, app.requireRole('admin'), app.requireRecentAuth(60)]
+  app.get('/mine', { onRequest: hooks }, async ({ auth }: FastifyRequest) => auth.sub)
+}
 `
 const compilerOptions = {
   ...{ strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false, noEmit: true },
@@ -68,7 +90,7 @@ function compile(project: string, file: string, options: ts.CompilerOptions) {
 
 const readPackage = (folder: string) =>
   JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Record<
-    'dependencies' | 'devDependencies',
+    'dependencies' | 'devDependencies' | 'bin',
     Record<string, string>
   >
 
@@ -125,9 +147,9 @@ t.test('the package', async (t) => {
       'each from a source'
     )
     t.notMatch(code.join(' '), /(test|bench|scripts)\//)
-    const assets = ['lua', 'migrations'].flatMap((room) =>
+    const assets = ['lua', 'migrations', 'demo'].flatMap((room) =>
       readdirSync(join(root, room))
-        .filter((name) => !name.endsWith('.ts'))
+        .filter((name) => !/\.ts$|^tsconfig\.json$/.test(name))
         .map((name) => `dist/${room}/${name}`)
     )
     t.same(
@@ -139,6 +161,7 @@ t.test('the package', async (t) => {
   writeFileSync(join(project, 'package.json'), '{ "type": "module", "private": true }')
   writeFileSync(join(project, 'consumer.ts'), consumer)
   writeFileSync(join(project, 'page.ts'), page)
+  writeFileSync(join(project, 'service.ts'), serviceConsumer)
   if (fromRegistry) {
     const { devDependencies, dependencies } = readPackage(root)
     const others = { '@types/node': devDependencies['@types/node'], fastify: dependencies['fastify'] }
@@ -149,6 +172,20 @@ t.test('the package', async (t) => {
     mkdirSync(place, { recursive: true })
     await run('tar', ['-xzf', tarball, '-C', place, '--strip-components=1'])
   }
+
+  await t.test('brings the command line', async (t) => {
+    const { bin } = readPackage(join(project, 'node_modules/latchkey'))
+    const program = join(project, 'node_modules/latchkey', bin['latchkey'] ?? '')
+    t.match(readFileSync(program, 'utf8'), /^#!\/usr\/bin\/env node\n/)
+    t.ok(statSync(program).mode & 0o100, 'which may be executed')
+    if (!fromRegistry) {
+      // What npm makes of `bin` when it installs.
+      mkdirSync(join(project, 'node_modules/.bin'))
+      symlinkSync(`../latchkey/${bin['latchkey'] ?? ''}`, join(project, 'node_modules/.bin/latchkey'))
+    }
+    const { stdout } = await run('npx', ['--no-install', 'latchkey', '--help'], { cwd: project })
+    t.match(stdout, /^Usage: latchkey .*Examples:\n {2}\$ latchkey doctor/s)
+  })
 
   await t.test('is imported, and refuses to start without its configuration', async (t) => {
     const script = `
@@ -161,15 +198,36 @@ t.test('the package', async (t) => {
     t.match(refusal, /ConfigurationError: .*\n.*SECRET_KEY must be at least 32 bytes/)
   })
 
+  await t.test('its verifier is imported, and refuses to start without its options', async (t) => {
+    const script = `
+      import { createVerifier } from 'latchkey/verifier'
+      createVerifier({})`
+    const refusal = await run(process.execPath, ['--input-type=module', '--eval', script], { cwd: project })
+      .then(() => 'it started')
+      .catch((error: { stderr: string }) => error.stderr)
+    t.match(refusal, /ConfigurationError: The options of the verifier are not valid:\n.*issuer must be/)
+  })
+
   await t.test(
     'has types for a strict compiler, and adds to those of Fastify what it decorates',
     async (t) => {
-      const { problems, files } = compile(project, 'consumer.ts', compilerOptions)
-      t.same(problems, [])
-      const ours = files.filter(({ fileName }) => fileName.includes('node_modules/latchkey/'))
-      t.same(augmentations(ours).sort(), [
+      const augmentationsOf = (name: string) => {
+        const { problems, files } = compile(project, name, compilerOptions)
+        t.same(problems, [], name)
+        return augmentations(
+          files.filter(({ fileName }) => fileName.includes('node_modules/latchkey/'))
+        ).sort()
+      }
+      t.same(augmentationsOf('consumer.ts'), [
         'fastify FastifyInstance.authenticate',
         'fastify FastifyInstance.authenticateStrictly',
+        'fastify FastifyRequest.auth'
+      ])
+      t.same(augmentationsOf('service.ts'), [
+        'fastify FastifyInstance.authenticate',
+        'fastify FastifyInstance.requireRecentAuth',
+        'fastify FastifyInstance.requireRole',
+        'fastify FastifyInstance.verifier',
         'fastify FastifyRequest.auth'
       ])
     }

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Problem } from '../../lib/problem.ts'
+import { refreshTokenInvalid } from '../../lib/session-refusal.ts'
 import { answers } from '../../schemas/answers.ts'
 import { RefreshHeaders } from '../../schemas/headers.ts'
 import { TokenAnswer } from '../../schemas/tokens.ts'
@@ -24,15 +25,7 @@ const refresh: FastifyPluginAsyncTypebox = async (fastify) => {
     async (request, reply) => {
       const { token, client } = request.refreshCredential()
       // Forged, foreign, expired: refused before any store is asked.
-      const claims = await fastify.refreshTokens.verify(token).catch((cause: unknown) => {
-        throw new Problem(
-          'refresh_token_invalid',
-          'The refresh token is expired, malformed or not ours. Log in again.',
-          {
-            cause
-          }
-        )
-      })
+      const claims = await fastify.refreshTokens.verify(token).catch(refreshTokenInvalid)
       const issued = await fastify.refreshSession({
         ...request.cameFrom(),
         claims,

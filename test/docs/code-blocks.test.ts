@@ -27,7 +27,12 @@ t.test('every TypeScript block compiles', async (t) => {
     {
       rootDir: root,
       lib: ['lib.es2023.d.ts', 'lib.dom.d.ts'],
-      paths: { latchkey: [`${root}app.ts`], 'latchkey/client': [`${root}client/index.ts`] }
+      paths: {
+        latchkey: [`${root}app.ts`],
+        'latchkey/verifier': [`${root}verifier/index.ts`],
+        'latchkey/client': [`${root}client/index.ts`],
+        'latchkey/client/native': [`${root}client/native/index.ts`]
+      }
     }
   )
   t.same(errors, [])

@@ -17,8 +17,13 @@ export const pages = [
   'SECURITY.md',
   'CHANGELOG.md',
   'client/README.md',
+  'client/native/README.md',
+  'verifier/README.md',
   ...markdownIn('docs')
 ]
+
+/** Those whose every command is run, in order, by test/cli/docs.test.ts. */
+export const pagesOfCommands = ['docs/cli.md', 'docs/keys.md', 'docs/oauth.md']
 
 export interface Block {
   page: string

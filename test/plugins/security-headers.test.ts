@@ -29,7 +29,7 @@ t.test('CORS names an origin of the list, and never any other', async (t) => {
       vary: 'Origin',
       'access-control-allow-origin': origin,
       'access-control-allow-credentials': 'true',
-      'access-control-expose-headers': 'retry-after, www-authenticate'
+      'access-control-expose-headers': 'retry-after, www-authenticate, x-new-token'
     })
   }
   for (const origin of [
@@ -70,7 +70,7 @@ t.test('a preflight tells what is allowed, and no more because it was asked for'
       vary: 'Origin',
       'access-control-allow-origin': allowed,
       'access-control-allow-credentials': 'true',
-      'access-control-expose-headers': 'retry-after, www-authenticate',
+      'access-control-expose-headers': 'retry-after, www-authenticate, x-new-token',
       'access-control-allow-methods': 'GET, POST, PATCH, DELETE',
       'access-control-allow-headers': 'authorization, content-type, idempotency-key, x-client, x-device-id',
       'access-control-max-age': '600'

@@ -142,7 +142,6 @@ t.test(
       { origin: 'http://localhost:3000' },
       { origin: 'https://app.example.com' },
       { 'sec-fetch-site': 'same-origin' },
-      { 'sec-fetch-mode': 'cors' },
       { 'sec-fetch-dest': 'empty' },
       { 'sec-fetch-user': '?1' },
       { cookie: 'theme=dark' },
@@ -158,6 +157,12 @@ t.test(
     t.equal(rows.length, 0)
   }
 )
+
+t.test('Sec-Fetch-Mode alone is no sign of a browser, as the fetch of Node sends it', async (t) => {
+  const app = await build(t)
+  const response = await app.inject(signUpBody({ 'x-client': 'native', 'sec-fetch-mode': 'cors' }))
+  t.ok(response.json<{ refresh_token?: string }>().refresh_token)
+})
 
 t.test('X-Client and X-Device-Id are what they are said to be', async (t) => {
   const app = await build(t)

@@ -134,7 +134,7 @@ export interface Answer {
 /** A new connection that was not taken: nothing was asked, and nothing is lost. */
 export class NotConnected extends Error {}
 
-/** Asks over a real connection. Not with fetch, which says `Sec-Fetch-Mode` and so is a browser to us. */
+/** Asks over a real connection. Not with fetch, which takes no agent, and so no one connection. */
 export async function ask(
   method: string,
   url: string,

@@ -50,7 +50,20 @@ t.test('the access token has the claims of RFC 9068, and no more of the user tha
   t.equal(Number(claims['exp']) - Number(claims['iat']), 900)
   t.same(
     Object.keys(claims).sort(),
-    ['amr', 'aud', 'auth_time', 'email_verified', 'exp', 'iat', 'iss', 'jti', 'role', 'sid', 'sub'].sort()
+    [
+      'amr',
+      'aud',
+      'auth_time',
+      'client_id',
+      'email_verified',
+      'exp',
+      'iat',
+      'iss',
+      'jti',
+      'role',
+      'sid',
+      'sub'
+    ].sort()
   )
 })
 

@@ -1,0 +1,45 @@
+import { once } from 'node:events'
+import { createRequire } from 'node:module'
+import { text } from 'node:stream/consumers'
+import { pathToFileURL } from 'node:url'
+import { root, spawnUncounted } from '../server/process.ts'
+
+const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
+
+/** What runs cli/ as it is. It is not in the coverage: it runs as processes of its own only. */
+export const runner = [process.execPath, '--import', tsx, `${root}cli/index.ts`]
+
+export interface CommandOptions {
+  /** The only settings that it has. */
+  env: NodeJS.ProcessEnv
+  folder?: string
+  /** What is written to its standard input. */
+  input?: string
+}
+
+export interface CommandResult {
+  code: number | null
+  stdout: string
+  stderr: string
+}
+
+/** Runs a program to its end, with the given settings and no other. */
+export async function runToEnd(
+  command: string[],
+  { env, folder = root, input = '' }: CommandOptions
+): Promise<CommandResult> {
+  const child = spawnUncounted(command, { cwd: folder, stdio: 'pipe' }, { PATH: process.env['PATH'], ...env })
+  const { stdin, stdout, stderr } = child
+  if (!stdin || !stdout || !stderr) throw new Error('there are no pipes')
+  stdin.end(input)
+  const [[code], said, complained] = await Promise.all([
+    once(child, 'close') as Promise<[number | null]>,
+    text(stdout),
+    text(stderr)
+  ])
+  return { code, stdout: said, stderr: complained }
+}
+
+/** `latchkey …` as a process of its own. */
+export const latchkey = (args: string[], options: CommandOptions): Promise<CommandResult> =>
+  runToEnd([...runner, ...args], options)
