@@ -17,41 +17,55 @@ async function stillIn(t: Test, site: Site, tab: Tab, session_id: string) {
   )
 }
 
+/**
+ * A refresh whose answer is lost after the server has rotated, and as late as you like: the overlap is over, and
+ * so is the mark of an unanswered rotation. The network stays away, as a browser sends a request once more by
+ * itself where a connection breaks that was used before.
+ * @returns what comes of the refresh
+ */
+async function loseAnswer(site: Site, tab: Tab, session_id: string) {
+  site.proxy.dropResponses(true)
+  const outcome = tab.refresh().catch(() => 'the page is gone')
+  await until('the server to have answered', async () => {
+    return (await site.head(session_id)) === 2 && !(await site.unanswered(session_id))
+  })
+  await site.stores.age(session_id, 3_600_000)
+  await site.proxy.cut()
+  site.proxy.dropResponses(false)
+  await tab.told('delayed')
+  return { outcome }
+}
+
 t.test('an answer that is lost after the server has rotated', async (t) => {
   const site = await startSite(t)
   const profile = await Profile.make(browser, site)
   const { tab, session_id } = await profile.signUp()
   const before = await profile.refreshToken()
-  site.proxy.dropResponses(true)
-  const refreshing = tab.refresh()
-  await until('the server to have rotated', async () => (await site.head(session_id)) === 2)
-  await until('the server to have answered', async () => !(await site.unanswered(session_id)))
-  // As late as you like: the overlap is over, and the mark of an unanswered rotation is gone.
-  await site.stores.age(session_id, 3_600_000)
+  const { outcome } = await loseAnswer(site, tab, session_id)
   t.equal(await profile.refreshToken(), before, 'the browser has the old token')
-  site.proxy.dropResponses(false)
-  t.type(await refreshing, 'number')
+  await site.proxy.restore()
+  t.type(await outcome, 'number')
   t.equal(await site.head(session_id), 2, 'it was the same rotation')
   t.not(await profile.refreshToken(), before)
   await stillIn(t, site, tab, session_id)
 })
 
-t.test('the same, to a page that is loaded anew', async (t) => {
+t.test('the same, where the page is loaded anew meanwhile', async (t) => {
   const site = await startSite(t)
   const profile = await Profile.make(browser, site)
   const { tab, session_id } = await profile.signUp()
-  site.proxy.dropResponses(true)
-  const refreshing = tab.refresh().catch(() => 'the page is gone')
-  await until('the server to have answered', async () => {
-    return (await site.head(session_id)) === 2 && !(await site.unanswered(session_id))
+  const { outcome } = await loseAnswer(site, tab, session_id)
+  // It tries no more: what comes next is the new page.
+  await tab.page.evaluate(() => {
+    window.client.close()
   })
-  await site.stores.age(session_id, 3_600_000)
-  site.proxy.dropResponses(false)
+  await outcome
+  await site.proxy.restore()
   await tab.page.reload()
-  await refreshing
   await tab.known()
   t.match(await tab.state(), { status: 'signed_in', session_id })
-  t.equal(await tab.count('signed_out'), 0)
+  t.same(await tab.changes(), [{ type: 'signed_in', verdict: 'replayed', from: 'this_tab' }])
+  t.equal(await tab.api(), 200)
 })
 
 t.test('the server is restarted in the middle of a refresh', async (t) => {

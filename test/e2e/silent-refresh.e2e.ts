@@ -79,6 +79,12 @@ t.test('no token is in storage, in the document, in a URL or in the console', as
   }
   t.match(places.localStorage, /^\{"latchkey:http:\/\/localhost:\d+":"[\da-f-]{36}"\}$/, 'one random key')
   t.equal(places.sessionStorage, '{}')
+  // The browser itself says so of the 401 before the sign-up.
+  t.same(
+    profile.said.filter((text) => !text.startsWith('Failed to load resource')),
+    [],
+    'nothing is printed at all, as an object would be without its text here'
+  )
 })
 
 t.test('a base URL that can not work is refused with the reason', async (t) => {

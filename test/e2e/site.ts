@@ -113,7 +113,8 @@ export async function startSite(t: Test, env: ConfigurationInput = {}): Promise<
       ])
       return Number(rows[0]?.gen)
     },
-    unanswered: async (session_id) => (await stores.redis.hget(stores.key(session_id), 'unanswered')) === '1',
+    unanswered: async (session_id) =>
+      (await stores.redis.hget(stores.key(session_id), 'unanswered')) !== null,
     async sessions() {
       const { rows } = await stores.pool.query<{ id: string; revoked_reason: string | null }>(
         'SELECT id, revoked_reason FROM sessions ORDER BY created_at'
