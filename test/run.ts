@@ -27,12 +27,17 @@ const independent = [
   'architecture.test.ts'
 ]
 
+/** Tests of what only ever meets the server over HTTP, or Postgres: the kind of the embedded Redis is no matter to it. */
+const farFromRedis = ['cli', 'client', 'examples', 'verifier']
+
 function tapArguments(): string[] {
   if (whole) return ['--coverage-report=json-summary']
   if (paths.length > 0) return paths
   return [
     '--disable-coverage',
-    ...independent.map((path) => `--exclude=test/${path.replace(/^\w+$/, '$&/**')}`)
+    ...[...independent, ...(onServices ? [] : farFromRedis)].map(
+      (path) => `--exclude=test/${path.replace(/^\w+$/, '$&/**')}`
+    )
   ]
 }
 
