@@ -3,6 +3,7 @@ import { Cluster } from 'ioredis'
 import { createRevocationLog, revocationFingerprint } from '../lib/revocation-log.ts'
 import { ask } from '../lib/store-error.ts'
 import type { RedisClient } from '../lua/index.ts'
+import { maximumAccessTokenTtl } from '../schemas/configuration.ts'
 import type { Revocations } from '../schemas/revocations.ts'
 
 declare module 'fastify' {
@@ -13,7 +14,7 @@ declare module 'fastify' {
 
 /** Ids are sessions (`sid`), single access tokens that were renewed (`jti`), and signing keys (`kid`). */
 export interface RevocationFeed {
-  /** Whether it was revoked within the last lifetime of an access token. Asks no store. */
+  /** Whether it was revoked within the longest lifetime of an access token. Asks no store. */
   has(id: string): boolean
   /** Refuses on this node what Postgres has as revoked. */
   remember(ids: readonly string[]): void
@@ -34,6 +35,12 @@ const reconcileInterval = 2000
 /** Seconds by which a revocation may become visible later than its `revoked_at` says. */
 const visibilityLag = 30
 
+/**
+ * Seconds after which every access token of what was revoked has expired. Not by the setting of today: tokens that
+ * were signed under a longer one may still be out.
+ */
+const remember_for = maximumAccessTokenTtl + visibilityLag
+
 /** ms by which the clocks of nodes may differ. */
 const clockSkew = 10_000
 
@@ -43,10 +50,8 @@ const clockSkew = 10_000
  */
 export default fp(
   async (fastify) => {
-    const { ACCESS_TOKEN_TTL, REDIS_PREFIX, STORE_TIMEOUT } = fastify.configuration
+    const { REDIS_PREFIX, STORE_TIMEOUT } = fastify.configuration
     const channel = `${REDIS_PREFIX}revoked`
-    /** Seconds after which every access token of what was revoked has expired. */
-    const remember_for = Math.ceil(ACCESS_TOKEN_TTL) + visibilityLag
     const log = createRevocationLog(revocationFingerprint)
     const listeners = new Set<(revocations: Revocations) => void>()
     let seenUntil: Date | undefined
@@ -78,7 +83,7 @@ export default fp(
                SELECT jti::text, renewed_at FROM renewed_access_tokens WHERE renewed_at > ${since}
                 UNION ALL
                SELECT kid, revoked_at FROM signing_keys WHERE revoked_at > ${since}`,
-        values: [seenUntil, ACCESS_TOKEN_TTL, visibilityLag]
+        values: [seenUntil, maximumAccessTokenTtl, visibilityLag]
       })
       reconciledAt = startedAt
       learn(

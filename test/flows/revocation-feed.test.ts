@@ -69,3 +69,17 @@ t.test('no message of the channel is needed where Postgres has the revocation', 
   )
   t.equal(codeOf(await me(app, other.access_token)), 'session_revoked')
 })
+
+// The first version remembered for as long as a token lives by today's setting: a restart with a shorter one
+// let tokens in again that were signed under the longer one.
+t.test('a shorter ACCESS_TOKEN_TTL brings no revoked session back', async (t) => {
+  const one = await build(t, { ACCESS_TOKEN_TTL: '30m' })
+  const { access_token, session_id } = await signUp(one)
+  t.equal((await logOut(one, access_token)).statusCode, 204)
+  await one.stores.pool.query(
+    "UPDATE sessions SET revoked_at = now() - interval '10 minutes' WHERE id = $1",
+    [session_id]
+  )
+  const late = await build(t, { ACCESS_TOKEN_TTL: '1m' }, one.stores)
+  t.equal(codeOf(await me(late, access_token)), 'session_revoked')
+})

@@ -31,7 +31,7 @@ t.test('the answer holds fingerprints of what ended lately, and nothing else', a
   const { response } = await ask(app)
   t.same(Object.keys(response.json<object>()), ['revoked', 'as_of', 'remember_for'])
   t.same(response.json<Revocations>().revoked, [fingerprint(sid)])
-  t.equal(response.json<Revocations>().remember_for, 930)
+  t.equal(response.json<Revocations>().remember_for, 1830)
   t.notOk(response.body.includes(sid))
   t.equal(response.headers['cache-control'], 'public, max-age=1')
 })
