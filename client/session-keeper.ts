@@ -22,8 +22,9 @@ export type SessionKeeper = ReturnType<typeof createSessionKeeper>
 /**
  * Keeps one session alive: holds its access token, in memory only, and exchanges it ahead of its end.
  * Takes no lock: there is one try at a time in a tab, and what tabs do at once the server answers alike.
+ * @param name of what the tabs of this origin share
+ * @param timeout ms that a call waits for news
  */
-/** @param name of what the tabs of this origin share; @param timeout ms that a call waits for news */
 export function createSessionKeeper(name: string, ask: Ask, timeout: number) {
   const key = createAttemptKey(name)
   const { listeners, subscribe, emit } = createListeners()

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { LightMyRequestResponse } from 'fastify'
 import { Problem } from '../lib/problem.ts'
+import { refreshTokenInvalid } from '../lib/session-refusal.ts'
 import type { RequestOrigin } from '../lib/session.ts'
 import { answers } from '../schemas/answers.ts'
 import { Theft, type TheftStep } from '../schemas/demo.ts'
@@ -40,11 +41,7 @@ const demo: FastifyPluginAsyncTypebox = async (fastify) => {
       const { token, client } = request.refreshCredential()
       if (client !== 'browser')
         throw new Problem('wrong_transport', 'The demonstration steals the cookie of a browser.')
-      const { sub, sid, gen } = await fastify.refreshTokens.verify(token).catch((cause: unknown) => {
-        throw new Problem('refresh_token_invalid', 'The refresh token is expired, malformed or not ours.', {
-          cause
-        })
-      })
+      const { sub, sid, gen } = await fastify.refreshTokens.verify(token).catch(refreshTokenInvalid)
       void reply.header('cache-control', 'no-store')
       const stolen = request.headers.cookie ?? ''
       const steps: TheftStep[] = []

@@ -52,8 +52,6 @@ export async function makeStores(t: Test): Promise<Stores> {
   await admin.connect()
   await admin.query(`CREATE DATABASE ${name}`)
   const pool = new pg.Pool({ connectionString: databaseUrl(name), max: 2 })
-  // An ended pool may still have connections on their way out when the database is dropped.
-  pool.on('error', () => undefined)
   // The database is dropped by force, perhaps while a connection is still saying goodbye.
   pool.on('error', () => undefined)
   const redis = makeRedis()
