@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
@@ -22,6 +22,12 @@ export interface PrivateServer {
 }
 
 /**
+ * Becomes the server, and leaves a tiny process behind that waits for the end of our pipe and then asks the
+ * server to end: however we die, by SIGKILL and in this very moment too, the server follows us, and in good order.
+ */
+const leashed = '( ( read -r word || kill -s "$0" "$$" ) <&3 >/dev/null 2>&1 & ); exec "$@" 3<&-'
+
+/**
  * Starts a server in a session of its own, so that Ctrl-C at the terminal, which goes to our whole process
  * group, leaves it alone until `stop`: requests in flight still need it.
  * It neither keeps our process alive nor outlives it. Should it end by itself, a process warning says so.
@@ -33,24 +39,27 @@ export async function startPrivateServer(
   folder: DataFolder,
   readyWithin = 60_000
 ): Promise<PrivateServer> {
-  const server = spawn(program, args, {
+  const server = spawn('/bin/sh', ['-c', leashed, stopSignal.slice('SIG'.length), program, ...args], {
     ...user,
     cwd: workingFolder,
     detached: true,
     env: { PATH: process.env['PATH'], LC_ALL: 'C' },
-    stdio: ['ignore', 'pipe', 'pipe']
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe']
   })
   if (server.pid === undefined) {
     const [cause] = (await once(server, 'error')) as [Error]
     throw new Error(`${name} did not start: ${cause.message}`, { cause })
   }
   folder.record(server.pid, stopSignal)
-  const leash = spawnLeash(server.pid, stopSignal, workingFolder)
+  const leash = server.stdio[3] as Socket
+  // Where the leash was killed, which is when the next owner of the folder has to end the server.
+  leash.on('error', () => undefined).resume()
+  server.once('exit', () => leash.end('ended\n'))
 
   let output = ''
   const whenReady = new Promise<void>((resolve) => {
     for (const stream of [server.stdout, server.stderr]) {
-      stream.setEncoding('utf8').on('data', (text: string) => {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
         output = (output + text).slice(-4_000)
         // PostgreSQL, Redis and Valkey say it in the same words.
         if (/ready to accept connections/i.test(output)) resolve()
@@ -59,10 +68,8 @@ export async function startPrivateServer(
   })
 
   let ended = false
-  const whenLeashEnded = once(leash, 'close')
-  const whenEnded = once(server, 'close').then(async ([code, signal]) => {
-    leash.kill('SIGKILL')
-    await whenLeashEnded
+  // The last of its pipes to close is the leash's: then both are gone.
+  const whenEnded = once(server, 'close').then(([code, signal]) => {
     ended = true
     return `it ended with ${signal ? String(signal) : `code ${String(code)}`}`
   })
@@ -86,22 +93,7 @@ export async function startPrivateServer(
   void whenEnded.then((how) => {
     if (!stopping) process.emitWarning(`${name} is gone: ${how}. Its last words:\n${output}`)
   })
-  for (const child of [server, leash]) {
-    child.unref()
-    for (const stream of child.stdio) if (stream instanceof Socket) stream.unref()
-  }
+  server.unref()
+  for (const stream of [server.stdout, server.stderr, leash]) if (stream instanceof Socket) stream.unref()
   return { stop }
-}
-
-/**
- * A tiny process that waits for the end of our pipe and then asks the server to end: however we die, by
- * SIGKILL too, the server follows us, and in good order.
- */
-function spawnLeash(pid: number, stopSignal: string, workingFolder: string): ChildProcess {
-  const script = 'read -r word; kill -s "$0" "$1"'
-  return spawn('/bin/sh', ['-c', script, stopSignal.slice('SIG'.length), `${pid}`], {
-    cwd: workingFolder,
-    detached: true,
-    stdio: ['pipe', 'ignore', 'ignore']
-  })
 }

@@ -12,7 +12,7 @@ const redis = findRedisServer() !== undefined
 const options = { postgres: true, redis, redisKind: 'server' } as const
 
 const kill = (line: string, signal: NodeJS.Signals) => process.kill(Number.parseInt(line, 10), signal)
-const isLeash = (line: string) => line.includes('/bin/sh -c read')
+const isLeash = (line: string) => line.includes('/bin/sh -c ( ( read')
 
 void t.test(
   'Ctrl-C at the terminal leaves the stores to their owner',
@@ -54,6 +54,18 @@ void t.test('the stores follow an owner that was killed', async (t) => {
     false,
     'it was shut down in order'
   )
+})
+
+void t.test('a store follows an owner that was killed in the moment it started it', async (t) => {
+  for (const kind of [
+    { postgres: true, redis: false },
+    ...(redis ? [{ postgres: false, redis: true }] : [])
+  ]) {
+    const dataDir = temporaryFolder(t)
+    const owner = startStoresProcess({ redisKind: 'server', ...kind, dataDir, then: 'die' })
+    t.match(await owner.ended, [null, 'SIGKILL'])
+    await untilNothingRunsIn(dataDir)
+  }
 })
 
 void t.test('orphans are ended by the next owner, and their data is there', async (t) => {

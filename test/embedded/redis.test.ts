@@ -118,6 +118,6 @@ void t.test('a program that cannot be run is named', async (t) => {
   setPath(t, folder)
   mkdirSync(join(folder, 'data'))
   await t.rejects(startEmbeddedStores({ ...options, dataDir: join(folder, 'data') }), {
-    message: /redis-server did not start: spawn .*ENOENT/
+    message: /redis-server did not start: it ended with code 12[67]\. Its last words:\n.*redis-server/
   })
 })

@@ -1,3 +1,5 @@
+import childProcess from 'node:child_process'
+import { syncBuiltinESMExports } from 'node:module'
 import { Redis } from 'ioredis'
 import type { startEmbeddedStores } from '../../embedded/index.ts'
 import { query, type StoresProcessOptions } from './support.ts'
@@ -5,6 +7,17 @@ import { query, type StoresProcessOptions } from './support.ts'
 const [room = '', options = ''] = process.argv.slice(2)
 const { then = 'wait', ...storesOptions } = JSON.parse(options) as StoresProcessOptions
 const embedded = (await import(room)) as { startEmbeddedStores: typeof startEmbeddedStores }
+
+if (then === 'die') {
+  const { spawn } = childProcess
+  const andDie = (...of: Parameters<typeof spawn>) => {
+    const server = spawn(...of)
+    process.kill(process.pid, 'SIGKILL')
+    return server
+  }
+  Object.assign(childProcess, { spawn: andDie })
+  syncBuiltinESMExports()
+}
 
 const say = (value: unknown) => process.stdout.write(`${JSON.stringify(value)}\n`)
 

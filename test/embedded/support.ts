@@ -64,8 +64,8 @@ export interface StoresProcess {
 }
 
 export interface StoresProcessOptions extends EmbeddedStoresOptions {
-  /** What it does when the stores are up: wait for signals, or throw. */
-  then?: 'wait' | 'throw'
+  /** What it does when the stores are up: wait for signals, or throw. Or it dies in the moment it starts one. */
+  then?: 'wait' | 'throw' | 'die'
 }
 
 /** A process of its own, in a process group of its own, that starts embedded stores: see stores-process.ts. */
