@@ -7,6 +7,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const rooms = [
   'app.ts',
   'server.ts',
+  'cli',
   'client',
   'embedded',
   'lib',
@@ -26,11 +27,11 @@ interface Lines {
 }
 
 /**
- * Whether a whole run of the suite covered enough of our own code, by the summary that tap leaves. Files that
+ * Whether a whole run of the suite covered enough of our own code, by the summary that c8 leaves. Files that
  * no test has loaded are not in it; here they count as what they are.
  */
 export function checkCoverage(): { enough: boolean; report: string } {
-  const file = join(root, '.tap/report/coverage-summary.json')
+  const file = join(root, 'coverage/coverage-summary.json')
   const summary = JSON.parse(readFileSync(file, 'utf8')) as Record<string, { lines: Lines }>
   const files = rooms
     .flatMap(filesOf)

@@ -3,10 +3,11 @@
 //
 // The whole suite on embedded stores also checks the coverage. On other stores (EMBEDDED_REDIS=memory, or
 // servers) what never touches the named stores is left out: its result is the same.
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { startEmbeddedStores } from '../embedded/index.ts'
 import { checkCoverage } from './coverage.ts'
 
@@ -31,19 +32,25 @@ const independent = [
 const farFromRedis = ['cli', 'client', 'examples', 'verifier']
 
 function tapArguments(): string[] {
-  if (whole) return ['--coverage-report=json-summary']
+  if (whole) return []
   if (paths.length > 0) return paths
-  return [
-    '--disable-coverage',
-    ...[...independent, ...(onServices ? [] : farFromRedis)].map(
-      (path) => `--exclude=test/${path.replace(/^\w+$/, '$&/**')}`
-    )
-  ]
+  return [...independent, ...(onServices ? [] : farFromRedis)].map(
+    (path) => `--exclude=test/${path.replace(/^\w+$/, '$&/**')}`
+  )
+}
+
+/** By itself, tap takes up the plugins of .taprc only at its next start. */
+async function buildTap(): Promise<void> {
+  const ask = "import('tap').then(({ default: t }) => process.stdout.write(t.pluginSignature))"
+  const { stdout } = await promisify(execFile)(process.execPath, ['--eval', ask])
+  if (stdout.includes('@tapjs/typescript')) await promisify(execFile)('tap', ['build'])
 }
 
 function run(env: NodeJS.ProcessEnv): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn('tap', ['run', ...tapArguments()], {
+    const counting = whole ? ['c8', '--reporter=json-summary'] : []
+    const [command = '', ...args] = [...counting, 'tap', 'run', ...tapArguments()]
+    const child = spawn(command, args, {
       stdio: 'inherit',
       env: { ...process.env, ...env }
     })
@@ -89,6 +96,7 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`)
 }
 
+await buildTap()
 process.exitCode = await (onServices ? onNamedServices() : onEmbedded())
 if (process.exitCode === 0 && whole) {
   const { enough, report } = checkCoverage()

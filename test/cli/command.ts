@@ -1,12 +1,13 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
 import { text } from 'node:stream/consumers'
 import { pathToFileURL } from 'node:url'
-import { root, spawnUncounted } from '../server/process.ts'
+import { root } from '../server/process.ts'
 
 const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
 
-/** What runs cli/ as it is. It is not in the coverage: it runs as processes of its own only. */
+/** What runs cli/ as it is. */
 export const runner = [process.execPath, '--import', tsx, `${root}cli/index.ts`]
 
 export interface CommandOptions {
@@ -28,9 +29,9 @@ export async function runToEnd(
   command: string[],
   { env, folder = root, input = '' }: CommandOptions
 ): Promise<CommandResult> {
-  const child = spawnUncounted(command, { cwd: folder, stdio: 'pipe' }, { PATH: process.env['PATH'], ...env })
+  const [program = '', ...args] = command
+  const child = spawn(program, args, { cwd: folder, env: { PATH: process.env['PATH'], ...env } })
   const { stdin, stdout, stderr } = child
-  if (!stdin || !stdout || !stderr) throw new Error('there are no pipes')
   stdin.end(input)
   const [[code], said, complained] = await Promise.all([
     once(child, 'close') as Promise<[number | null]>,

@@ -78,19 +78,11 @@ export function startStoresProcess(
 ): StoresProcess {
   const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
   const program = fileURLToPath(new URL('stores-process.ts', import.meta.url))
-  // Compiled by another tool than the tests are, it would blur the coverage that tap hands down by environment.
-  const environment = ['-i', `PATH=${process.env['PATH']}`]
-  const command = [
-    process.execPath,
-    '--import',
-    tsx,
-    program,
-    new URL('index.ts', room).href,
-    JSON.stringify(options)
-  ]
-  const child = spawn('env', [...environment, ...command], {
+  const args = ['--import', tsx, program, new URL('index.ts', room).href, JSON.stringify(options)]
+  const child = spawn(process.execPath, args, {
     ...user,
     detached: true,
+    env: { PATH: process.env['PATH'] },
     stdio: ['ignore', 'pipe', 'pipe']
   })
   const { pid } = child

@@ -21,10 +21,7 @@ t.test('the command line tool', async (t) => {
       `${root}test/examples/latchkey.ts`,
       `${root}examples/native/sign-in.ts`
     ]
-    // Compiled by another tool than the tests are, it would blur the coverage, which Node hands down by itself.
-    return promisify(execFile)('env', ['-i', `HOME=${HOME}`, process.execPath, ...tool, ...args], {
-      cwd: root
-    })
+    return promisify(execFile)(process.execPath, [...tool, ...args], { cwd: root, env: { HOME } })
   }
   await t.rejects(run(url, email, 'not the password'), { code: 1, stderr: /There is no account/ })
   t.match(JSON.parse((await run(url, email, password)).stdout), { email })

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess, type SpawnOptions, type StdioOptions } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import {
   request,
@@ -15,11 +15,6 @@ import { temporaryFolder } from '../embedded/support.ts'
 import { password, redisInMemory, type Stores } from '../helper.ts'
 
 export const root = fileURLToPath(new URL('../..', import.meta.url))
-
-// What the compiler of the tests is told by, wherever it runs.
-const compilerSettings = Object.fromEntries(
-  Object.entries(process.env).filter(([name]) => /^(TAP|TS_NODE)_/.test(name))
-)
 
 const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
 
@@ -44,47 +39,19 @@ export interface ServerProcessOptions {
   env?: NodeJS.ProcessEnv
   folder?: string
   program?: string
-  /** Whether its coverage counts: it is then compiled as the tests are, which takes several times as long. */
-  counted?: boolean
 }
 
 /** server.ts as a process of its own, killed at the end of the test at the latest. */
 export function startServer(
   t: Test,
-  {
-    env = {},
-    folder = temporaryFolder(t),
-    program = `${root}server.ts`,
-    counted = false
-  }: ServerProcessOptions = {}
+  { env = {}, folder = temporaryFolder(t), program = `${root}server.ts` }: ServerProcessOptions = {}
 ): ServerProcess {
-  const settings = { PATH: process.env['PATH'], PORT: '0', ...env }
-  const stdio: StdioOptions = ['ignore', 'pipe', 'pipe']
-  if (counted) {
-    const child = spawn(process.execPath, [...process.execArgv, program], {
-      ...{ cwd: folder, stdio },
-      env: { ...compilerSettings, ...settings }
-    })
-    return { ...watch(t, child), folder }
-  }
-  const command = [process.execPath, '--import', tsx, program]
-  return { ...watch(t, spawnUncounted(command, { cwd: folder, stdio }, settings)), folder }
-}
-
-/**
- * A process that is compiled by another tool than the tests are: it would blur the coverage, which tap and Node
- * hand down to every process by its environment. So it gets none but this.
- */
-export function spawnUncounted(
-  command: string[],
-  options: SpawnOptions,
-  settings: NodeJS.ProcessEnv
-): ChildProcess {
-  const named = Object.entries(settings).flatMap(([name, value]) =>
-    value === undefined ? [] : [`${name}=${value}`]
-  )
-  // env becomes the program, so that signals reach it.
-  return spawn('env', ['-i', ...named, ...command], options)
+  const child = spawn(process.execPath, ['--import', tsx, program], {
+    cwd: folder,
+    env: { PATH: process.env['PATH'], PORT: '0', ...env },
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
+  return { ...watch(t, child), folder }
 }
 
 /** What a process that is the server, or that runs it, says and how it ends. */

@@ -1,4 +1,4 @@
-import type { SpawnOptions } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -6,15 +6,14 @@ import { processesIn, temporaryFolder, untilNothingRunsIn } from '../embedded/su
 import { makeStores } from '../helper.ts'
 import { until } from '../stores/until.ts'
 import { load } from './load.ts'
-import { onStores, root, spawnUncounted, startServer, watch } from './process.ts'
+import { onStores, root, startServer, watch } from './process.ts'
 
 // Each start of a process takes its time on a busy machine.
 t.setTimeout(300_000)
 
 t.test('SIGTERM under load: what was asked is answered, then it ends', async (t) => {
   const server = startServer(t, {
-    env: { ...onStores(await makeStores(t)), REFRESH_RATE: '0' },
-    counted: true
+    env: { ...onStores(await makeStores(t)), REFRESH_RATE: '0' }
   })
   const { answers, broken, done } = load(await server.ready, 12)
   const answered = () => answers.get(200) ?? 0
@@ -55,8 +54,12 @@ t.test('Ctrl-C in npm run dev ends all of it', async (t) => {
   const folder = temporaryFolder(t)
   const settings = { PORT: '0', DATA_DIR: join(folder, 'data'), DATABASE_URL: '', REDIS_URL: '' }
   // In a process group of its own, as a terminal's.
-  const options = { cwd: root, detached: true, stdio: ['ignore', 'pipe', 'pipe'] } satisfies SpawnOptions
-  const child = spawnUncounted(['npm', 'run', 'dev'], options, { PATH: process.env['PATH'], ...settings })
+  const child = spawn('npm', ['run', 'dev'], {
+    cwd: root,
+    detached: true,
+    env: { PATH: process.env['PATH'], ...settings },
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
   const { ready, ended } = watch(t, child)
   await fetch(`${await ready}/auth/me`)
   process.kill(-Number(child.pid), 'SIGINT')

@@ -15,7 +15,7 @@ const stores = { server: /Redis \((redis|valkey)-server\) in \S+\/redis,/, memor
 for (const kind of redisKinds) {
   t.test(`with nothing but Node, Redis as "${kind}"`, async (t) => {
     const env = { EMBEDDED_REDIS: kind }
-    const first = startServer(t, { env, counted: true })
+    const first = startServer(t, { env })
     const { folder } = first
     const { refresh_token } = await signUp(await first.ready)
     const secretKey = readFileSync(join(folder, '.data/secret-key'), 'utf8')
