@@ -15,6 +15,7 @@ import errors from './plugins/errors.ts'
 import housekeeping from './plugins/housekeeping.ts'
 import metrics from './plugins/metrics.ts'
 import migrations from './plugins/migrations.ts'
+import loadShedding from './plugins/load-shedding.ts'
 import introspection from './plugins/introspection.ts'
 import oauthClients from './plugins/oauth-clients.ts'
 import openapi from './plugins/openapi.ts'
@@ -127,6 +128,7 @@ const server: FastifyPluginAsync<{
   await fastify.register(configurationPlugin, { configuration })
   await fastify.register(metrics)
   await fastify.register(errors)
+  await fastify.register(loadShedding)
   await fastify.register(validation)
   await fastify.register(bodies)
   await fastify.register(securityHeaders)

@@ -16,6 +16,8 @@ export interface Metrics {
   /** How nodes learned of ended sessions: themselves, by the channel, or late, from the record. */
   revocations: Counter<'learned_from'>
   securityEvents: Counter<'type'>
+  /** Requests that were refused because there was too much to do, by what there was too much of. */
+  requestsShed: Counter<'reason'>
   /** A figure that is read when it is asked for. */
   gauge(name: string, help: string, read: () => number): void
 }
@@ -67,6 +69,12 @@ export default fp(
         name: 'latchkey_security_events_total',
         help: 'Security events by type',
         labelNames: ['type'],
+        registers
+      }),
+      requestsShed: new Counter({
+        name: 'latchkey_requests_shed_total',
+        help: 'Requests refused for there was too much to do',
+        labelNames: ['reason'],
         registers
       }),
       gauge(name, help, read) {

@@ -1,6 +1,7 @@
 import argon2 from 'argon2'
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
+import type { onRequestHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
 import PQueue from 'p-queue'
 import { Problem } from '../lib/problem.ts'
@@ -12,6 +13,8 @@ declare module 'fastify' {
 }
 
 export interface Passwords {
+  /** `onRequest` hook of routes that hash: where the queue is full they are refused before a store is asked. */
+  refuseWhenFull: onRequestHookHandler
   /** @returns the PHC string of an argon2id hash */
   hash(password: string): Promise<string>
   /**
@@ -26,26 +29,45 @@ export interface Passwords {
 // OWASP Password Storage Cheat Sheet: argon2id, m=19 MiB, t=2, p=1.
 const parameters = { type: argon2.argon2id, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
 
-/** Hashes that may wait: at some 40 ms each, about five seconds of work for one core. */
+/** Hashes that may wait. Beyond it there is no hope that one is done within the deadline on a machine of two cores. */
 const queueLimit = 128
+
+export interface PasswordsOptions {
+  /**
+   * ms that a hash waits for its turn. Who waits for longer has likely gone, and would only keep others waiting.
+   * Default: 5000
+   */
+  queueDeadline?: number
+}
+
+/** What libuv runs by itself (https://docs.libuv.org/en/v1.x/threadpool.html); one is left to DNS and files. */
+const threads = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) - 1
 
 /** NFC, so that the same password typed on another keyboard is the same bytes (NIST SP 800-63B-4 §3.1.1.2). */
 const normalize = (password: string) => Buffer.from(password.normalize('NFC'))
 
 /** Decorates `fastify.passwords`. Hashing is bounded, so that a flood of logins can not slow refreshes. */
-export default fp(
-  async (fastify) => {
+export default fp<PasswordsOptions>(
+  async (fastify, { queueDeadline = 5000 }) => {
     // More hashing threads than cores cost a third of the logins a second.
-    const queue = new PQueue({ concurrency: availableParallelism() })
+    const concurrency = Math.max(1, Math.min(availableParallelism(), threads))
+    const queue = new PQueue({ concurrency })
     const unknownUserHash = await argon2.hash(randomBytes(32), parameters)
 
+    const busy = (reason: 'queue_full' | 'queue_deadline') => {
+      fastify.metrics.requestsShed.inc({ reason })
+      return new Problem('temporarily_unavailable', 'Too many people are logging in at once. Try again.', {
+        retryAfter: Math.ceil(queueDeadline / 1000)
+      })
+    }
+    const isFull = () => queue.size >= queueLimit
+
     const bounded = async <Result>(work: () => Promise<Result>): Promise<Result> => {
-      if (queue.size >= queueLimit) {
-        throw new Problem('temporarily_unavailable', 'Too many people are logging in at once. Try again.', {
-          retryAfter: 5
-        })
-      }
-      return queue.add(work)
+      if (isFull()) throw busy('queue_full')
+      const signal = AbortSignal.timeout(queueDeadline)
+      return queue.add(work, { signal }).catch((error: unknown) => {
+        throw error === signal.reason ? busy('queue_deadline') : error
+      })
     }
 
     fastify.metrics.gauge('latchkey_password_hashes_running', 'Passwords being hashed', () => queue.pending)
@@ -56,6 +78,10 @@ export default fp(
     )
 
     fastify.decorate('passwords', {
+      refuseWhenFull(_request, _reply, done) {
+        if (isFull()) done(busy('queue_full'))
+        else done()
+      },
       hash: (password) => bounded(() => argon2.hash(normalize(password), parameters)),
       async verify(hash, password) {
         const matches = await bounded(() => argon2.verify(hash ?? unknownUserHash, normalize(password)))

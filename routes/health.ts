@@ -5,6 +5,7 @@ const health: FastifyPluginAsyncTypebox = async (fastify) => {
   fastify.get(
     '/health/live',
     {
+      config: { neverShed: true },
       logLevel: 'warn',
       schema: { tags: ['health'], summary: 'Whether the process answers', response: { 200: Liveness } }
     },
@@ -14,6 +15,7 @@ const health: FastifyPluginAsyncTypebox = async (fastify) => {
   fastify.get(
     '/health/ready',
     {
+      config: { neverShed: true },
       logLevel: 'warn',
       schema: {
         tags: ['health'],

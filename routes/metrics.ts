@@ -5,6 +5,7 @@ const metrics: FastifyPluginAsyncTypebox = async (fastify) => {
   fastify.get(
     '/metrics',
     {
+      config: { neverShed: true },
       logLevel: 'warn',
       schema: {
         tags: ['health'],

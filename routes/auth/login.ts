@@ -12,7 +12,7 @@ const login: FastifyPluginAsyncTypebox = async (fastify) => {
   fastify.post(
     '/auth/login',
     {
-      onRequest: fastify.refuseCrossSite,
+      onRequest: [fastify.refuseCrossSite, fastify.passwords.refuseWhenFull],
       schema: {
         tags: ['auth'],
         summary: 'Log in',

@@ -1,6 +1,10 @@
 import argon2 from 'argon2'
+import Fastify from 'fastify'
+import { availableParallelism } from 'node:os'
 import t from 'tap'
 import { build, codeOf, logIn, password, refresh, signUp, tokensOf, type App } from '../helper.ts'
+import metrics from '../../plugins/metrics.ts'
+import passwords from '../../plugins/passwords.ts'
 import { isProblem } from '../problem.ts'
 
 const post = (app: App, email: string, password: string) =>
@@ -100,4 +104,35 @@ t.test('a signup that is shed leaves nothing behind', async (t) => {
   const emails = shed.map((response) => `flood-${String(responses.indexOf(response))}@example.com`)
   const { rows } = await app.stores.pool.query('SELECT email FROM users WHERE email = ANY($1)', [emails])
   t.same(rows, [])
+})
+
+t.test('who waits too long for a turn is told so, and is not hashed any more', async (t) => {
+  const fastify = Fastify()
+  t.teardown(() => fastify.close())
+  await fastify.register(metrics)
+  // Less than any hash takes.
+  await fastify.register(passwords, { queueDeadline: 1 })
+  const results = await Promise.allSettled(
+    Array.from({ length: availableParallelism() + 20 }, () => fastify.passwords.hash(password))
+  )
+  const hashes = results.filter(({ status }) => status === 'fulfilled')
+  const reasons = results.flatMap((result) =>
+    result.status === 'rejected' ? [result.reason as unknown] : []
+  )
+  t.ok(hashes.length <= availableParallelism())
+  t.ok(reasons.length >= 20)
+  for (const reason of reasons) t.match(reason, { code: 'temporarily_unavailable', retryAfter: 1 })
+  t.match(await fastify.metrics.registry.metrics(), `{reason="queue_deadline"} ${String(reasons.length)}`)
+})
+
+t.test('while the queue is full, a login is refused before a store is asked', async (t) => {
+  const app = await build(t, patient)
+  const { email } = await signUp(app)
+  const hashes = Array.from({ length: 140 }, () => app.scope.passwords.hash(password))
+  const settled = Promise.allSettled(hashes)
+  await app.stores.pool.query('ALTER TABLE users RENAME TO elsewhere')
+  isProblem(t, await post(app, email, password), 'temporarily_unavailable')
+  await app.stores.pool.query('ALTER TABLE elsewhere RENAME TO users')
+  await settled
+  t.equal((await post(app, email, password)).statusCode, 200)
 })

@@ -1,0 +1,51 @@
+import underPressure from '@fastify/under-pressure'
+import Fastify from 'fastify'
+import { setImmediate } from 'node:timers/promises'
+import t from 'tap'
+import { latchkey } from '../../app.ts'
+import { build, makeStores, redisInMemory, refreshCookie, signUp, type App } from '../helper.ts'
+import { isProblem } from '../problem.ts'
+import { until } from '../stores/until.ts'
+
+/** The event loop comes to nothing else for this long, several times in a row. */
+async function hogTheLoop(): Promise<void> {
+  const lock = new Int32Array(new SharedArrayBuffer(4))
+  for (let stalls = 0; stalls < 5; stalls++) {
+    Atomics.wait(lock, 0, 0, 800)
+    await setImmediate()
+  }
+}
+
+const me = (app: App, access_token: string) =>
+  app.inject({ url: '/auth/me', headers: { authorization: `Bearer ${access_token}` } })
+
+t.test('while the event loop is late, requests are refused at once and nothing is lost', async (t) => {
+  const app = await build(t)
+  const { access_token, refresh_token } = await signUp(app)
+  await hogTheLoop()
+
+  const cookie = `${refreshCookie}=${refresh_token}`
+  const shed = await app.inject({ method: 'POST', url: '/auth/refresh', headers: { cookie } })
+  isProblem(t, shed, 'temporarily_unavailable')
+  t.equal(shed.headers['retry-after'], '1')
+  t.notOk(shed.headers['set-cookie'], 'the cookie stays')
+  t.equal((await app.inject('/health/live')).statusCode, 200, 'a restart would help nobody')
+  t.match((await app.inject('/metrics')).body, '{reason="event_loop_delay"} 1')
+
+  await until('it to be itself again', async () => (await me(app, access_token)).statusCode === 200)
+  const refreshed = await app.inject({ method: 'POST', url: '/auth/refresh', headers: { cookie } })
+  t.equal(refreshed.statusCode, 200)
+})
+
+t.test('a host app that sheds by itself decides for Latchkey too', async (t) => {
+  const { env, redis } = await makeStores(t)
+  const host = Fastify()
+  t.teardown(() => host.close())
+  await host.register(underPressure, { maxEventLoopDelay: 60_000 })
+  await host.register(latchkey, { ...env, ...(redisInMemory ? { redisClient: redis.duplicate() } : {}) })
+  host.get('/own', async () => 'here')
+  await host.ready()
+  await hogTheLoop()
+  t.equal((await host.inject('/own')).body, 'here')
+  t.equal((await host.inject('/auth/me')).statusCode, 401, 'answered, not shed')
+})
