@@ -17,7 +17,7 @@ const names = [...(Object.keys(scenarios) as (keyof typeof scenarios)[]), 'login
 type Name = (typeof names)[number]
 
 interface Given extends Omit<MeasureOptions, 'settings'> {
-  set: Record<string, string>
+  set?: Record<string, string>
   json: boolean
   out?: string | false
 }
@@ -28,11 +28,16 @@ async function bench(given: Name[], { set, json, out, ...numbers }: Given): Prom
   const chosen = given.length > 0 ? given : names
   const folder = out ?? (given.length > 0 ? false : 'docs/results')
   // Each connection refreshes its one session as fast as it can.
-  const options: MeasureOptions = { ...numbers, settings: { REFRESH_RATE: '0', ...set } }
+  const options: MeasureOptions = { ...numbers, settings: { LOG_LEVEL: 'warn', REFRESH_RATE: '0', ...set } }
   const { rounds, warmUp } = options
   const steps = chosen.length * 2 * (rounds + (warmUp > 0 ? 1 : 0))
   const progress = showProgress(process.stderr, steps)
+  const interrupted = new AbortController()
+  process.once('SIGINT', () => {
+    interrupted.abort()
+  })
   const stores = await openStores(process.env)
+  const surroundings = { stores, progress, signal: interrupted.signal }
   try {
     const machine = await describeMachine(stores)
     const report: Report = {
@@ -44,11 +49,14 @@ async function bench(given: Name[], { set, json, out, ...numbers }: Given): Prom
     }
     for (const name of chosen) {
       progress.about(name)
-      if (name === 'login-flood') report.loginFlood = await measureLoginFlood(options, stores, progress)
-      else report.scenarios[name] = await measure(scenarios[name], options, stores, progress)
+      if (name === 'login-flood') report.loginFlood = await measureLoginFlood(options, surroundings)
+      else report.scenarios[name] = await measure(scenarios[name], options, surroundings)
     }
     progress.end()
     publish(report, json, folder)
+  } catch (error) {
+    if (!interrupted.signal.aborted) throw error
+    process.exitCode = 130
   } finally {
     progress.end()
     await stores.close()
@@ -81,7 +89,7 @@ function atLeast(minimum: number) {
   }
 }
 
-function setting(text: string, others: Record<string, string>): Record<string, string> {
+function setting(text: string, others?: Record<string, string>): Record<string, string> {
   const [, name, value] = /^([A-Z_]+)=(.*)$/.exec(text) ?? []
   if (name === undefined || value === undefined) throw new InvalidArgumentError('It has to be NAME=value.')
   return { ...others, [name]: value }
@@ -97,7 +105,7 @@ await new Command('npm run bench --')
   .option('--duration <s>', 'of one round of one server', atLeast(1), 5)
   .option('--connections <n>', 'under load at once', atLeast(1), 40)
   .option('--warm-up <s>', 'of each server, not measured', atLeast(0), 2)
-  .option('--set <NAME=value>', 'a setting of Latchkey, any number of times', setting, {})
+  .option('--set <NAME=value>', 'a setting of Latchkey, any number of times', setting)
   .option('--json', 'print JSON', false)
   .option(
     '--out <folder>',

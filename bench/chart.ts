@@ -2,9 +2,9 @@ import type { Figures } from './figures.ts'
 import { describeRun, write, type Report } from './report.ts'
 
 const columns = [
-  { title: 'requests/s', unit: '', figure: 'requests_per_second' },
-  { title: 'p99', unit: ' ms', figure: 'p99_ms' },
-  { title: 'CPU of a request', unit: ' µs', figure: 'cpu_us_per_request' }
+  { title: 'requests/s: more is better', unit: '', figure: 'requests_per_second' },
+  { title: 'p99: less is better', unit: ' ms', figure: 'p99_ms' },
+  { title: 'CPU time of a request: less is better', unit: ' µs', figure: 'cpu_us_per_request' }
 ] as const
 
 const width = 960
@@ -32,12 +32,16 @@ const text = (x: number, y: number, content: string, className = '') =>
 const bar = (x: number, y: number, wide: number, className: string) =>
   `<rect x="${x.toFixed(1)}" y="${y.toFixed(1)}" width="${Math.max(1, wide).toFixed(1)}" height="${String(barHeight)}" rx="2" class="${className}"/>`
 
+const columnAt = (index: number) => firstColumn + margin + index * columnWidth
+
 interface Row {
   name: string
   latchkey: Figures
   other: Figures
   shown: readonly (typeof columns)[number][]
   note: string
+  /** In place of the last column. */
+  aside?: string
 }
 
 function rowsOf({ scenarios, loginFlood }: Report): Row[] {
@@ -46,9 +50,13 @@ function rowsOf({ scenarios, loginFlood }: Report): Row[] {
     note: argon2 ? `${write(argon2.ratio)} of argon2's limit` : ''
   }))
   if (loginFlood) {
-    const { idle, flood } = loginFlood
+    const { idle, flood, logins, rss_growth_mb } = loginFlood
+    const answers = Object.entries(logins).map(([status, times]) => `${write(times)} × ${status}`)
     const shown = columns.filter(({ figure }) => figure !== 'cpu_us_per_request')
-    rows.push({ name: 'login-flood', latchkey: flood, other: idle, shown, note: 'refreshes; grey: idle' })
+    rows.push({
+      ...{ name: 'login-flood', latchkey: flood, other: idle, shown, note: 'refreshes; grey: idle' },
+      aside: `logins: ${answers.join(', ')}; RSS +${write(rss_growth_mb)} MB`
+    })
   }
   return rows
 }
@@ -59,15 +67,16 @@ export function draw(report: Report): string {
   const height = top + rows.length * rowHeight + 12
   const parts: string[] = []
 
-  for (const [index, { name, latchkey, other, shown, note }] of rows.entries()) {
+  for (const [index, { name, latchkey, other, shown, note, aside = '' }] of rows.entries()) {
     const y = top + index * rowHeight
     parts.push(
       `<line x1="${String(margin)}" x2="${String(width - margin)}" y1="${String(y - 8)}" y2="${String(y - 8)}" class="line"/>`,
       text(margin, y + 12, name, 'name'),
-      text(margin, y + 28, note, 'quiet')
+      text(margin, y + 28, note, 'quiet'),
+      text(columnAt(columns.length - 1), y + 12, aside, 'quiet')
     )
     for (const column of shown) {
-      const x = firstColumn + margin + columns.indexOf(column) * columnWidth
+      const x = columnAt(columns.indexOf(column))
       const [ours, theirs] = [latchkey[column.figure], other[column.figure]]
       const scale = barWidth / Math.max(ours, theirs)
       const ratio = write(ours / theirs)
@@ -91,9 +100,7 @@ export function draw(report: Report): string {
     text(width - 170, 35, 'Latchkey'),
     bar(width - 100, 24, barHeight, 'other'),
     text(width - 80, 35, 'floor'),
-    ...columns.map(({ title }, index) =>
-      text(firstColumn + margin + index * columnWidth, top - 16, title, 'quiet')
-    ),
+    ...columns.map(({ title }, index) => text(columnAt(index), top - 16, title, 'quiet')),
     ...parts,
     '</svg>',
     ''

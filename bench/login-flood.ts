@@ -1,10 +1,8 @@
 import autocannon from 'autocannon'
 import { setTimeout } from 'node:timers/promises'
 import { record, summarizeRounds, unexpected, type Figures } from './figures.ts'
-import { findFaults, invite, type MeasureOptions } from './measure.ts'
-import type { Progress } from './progress.ts'
+import { findFaults, invite, type MeasureOptions, type Surroundings } from './measure.ts'
 import { startServer, type BenchedServer } from './server.ts'
-import type { Stores } from './stores.ts'
 import { send, type Visitor } from './visitor.ts'
 
 export const description = '500 connections log in without pause, while 20 people refresh five times a second'
@@ -73,8 +71,7 @@ async function findUnpromised(url: string, [visitor]: readonly Visitor[]): Promi
 /** Latchkey alone, idle and in the flood in turn. */
 export async function measureLoginFlood(
   options: MeasureOptions,
-  stores: Stores,
-  progress: Progress
+  { stores, progress, signal }: Surroundings
 ): Promise<LoginFloodResult> {
   const server = await startServer('latchkey', stores, options.settings)
   try {
@@ -86,6 +83,7 @@ export async function measureLoginFlood(
 
     if (options.warmUp > 0) await refreshSteadily(server, visitors, options.warmUp)
     for (let round = 1; round <= options.rounds; round++) {
+      signal.throwIfAborted()
       progress.begin(`idle, round ${String(round)} of ${String(options.rounds)}`, options.duration)
       rounds.idle.push(await refreshSteadily(server, visitors, options.duration))
 

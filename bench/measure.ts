@@ -20,6 +20,13 @@ export interface MeasureOptions {
   settings: NodeJS.ProcessEnv
 }
 
+/** How a run is told of, and told to end before its next round. */
+export interface Surroundings {
+  stores: Stores
+  progress: Progress
+  signal: AbortSignal
+}
+
 export interface ScenarioResult {
   description: string
   latchkey: Figures
@@ -39,14 +46,14 @@ export interface Ratio {
 }
 
 /** Signs people up, few at once: no server has to turn anybody away. */
-export async function invite({ url }: BenchedServer, people: number): Promise<Visitor[]> {
+export async function invite({ url }: Pick<BenchedServer, 'url'>, people: number): Promise<Visitor[]> {
   const few = new PQueue({ concurrency: 16 })
   return few.addAll(Array.from({ length: people }, () => () => signUp(url)))
 }
 
 /** One run of autocannon. */
 export async function load(
-  { url, pid }: BenchedServer,
+  { url, pid }: Pick<BenchedServer, 'url' | 'pid'>,
   { connections, duration }: Pick<MeasureOptions, 'connections' | 'duration'>,
   requests: (connection: number) => Request[]
 ): Promise<Figures> {
@@ -76,8 +83,7 @@ export async function findFaults(visitors: readonly Visitor[]): Promise<string[]
 export async function measure(
   scenario: Scenario,
   options: MeasureOptions,
-  stores: Stores,
-  progress: Progress
+  { stores, progress, signal }: Surroundings
 ): Promise<ScenarioResult> {
   const servers: BenchedServer[] = []
   try {
@@ -90,6 +96,7 @@ export async function measure(
     const faults: string[] = []
 
     const once = async ({ server, visitors }: (typeof sides)[number], duration: number) => {
+      signal.throwIfAborted()
       const round = await scenario.round(visitors)
       const figures = await load(server, { ...options, duration }, round.requests)
       const found = [...unexpected(figures, [scenario.status]), ...round.findFaults()]

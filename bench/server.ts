@@ -45,14 +45,15 @@ export async function startServer(
     env: {
       PATH: process.env['PATH'],
       PORT: '0',
-      LOG_LEVEL: 'warn',
       ...settings,
       DATABASE_URL: Object.assign(new URL(databaseUrl), { pathname: `/${name}` }).href,
       REDIS_URL: redisUrl,
       REDIS_PREFIX: `${name}:`,
       SECRET_KEY: randomBytes(48).toString('base64url')
     },
-    stdio: ['ignore', 'pipe', 'inherit']
+    stdio: ['ignore', 'pipe', 'inherit'],
+    // Ctrl-C is for the bench, which ends it in good order.
+    detached: true
   })
   const stop = async () => {
     if (server.exitCode === null && server.signalCode === null) {
