@@ -65,7 +65,7 @@ async function bench(given: Name[], { set, json, out, ...numbers }: Given): Prom
 
 function publish(report: Report, json: boolean, folder: string | false): void {
   const precise = (_: string, value: unknown) =>
-    typeof value === 'number' ? Math.round(value * 1000) / 1000 : value
+    typeof value === 'number' ? Math.round(value * 1e6) / 1e6 : value
   const written = JSON.stringify(report, precise, 1)
   say(json ? written : `${describeRun(report)}\n\n${tableOf(report)}`)
 

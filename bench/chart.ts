@@ -1,5 +1,5 @@
 import type { Figures } from './figures.ts'
-import { describeRun, write, type Report } from './report.ts'
+import { describeRun, write, writeAnswers, type Report } from './report.ts'
 
 const columns = [
   { title: 'requests/s: more is better', unit: '', figure: 'requests_per_second' },
@@ -41,7 +41,7 @@ interface Row {
   shown: readonly (typeof columns)[number][]
   note: string
   /** In place of the last column. */
-  aside?: string
+  aside?: string[]
 }
 
 function rowsOf({ scenarios, loginFlood }: Report): Row[] {
@@ -51,11 +51,10 @@ function rowsOf({ scenarios, loginFlood }: Report): Row[] {
   }))
   if (loginFlood) {
     const { idle, flood, logins, rss_growth_mb } = loginFlood
-    const answers = Object.entries(logins).map(([status, times]) => `${write(times)} × ${status}`)
     const shown = columns.filter(({ figure }) => figure !== 'cpu_us_per_request')
     rows.push({
       ...{ name: 'login-flood', latchkey: flood, other: idle, shown, note: 'refreshes; grey: idle' },
-      aside: `logins: ${answers.join(', ')}; RSS +${write(rss_growth_mb)} MB`
+      aside: [`logins: ${writeAnswers(logins)}`, `RSS grew by ${write(rss_growth_mb)} MB`]
     })
   }
   return rows
@@ -67,13 +66,13 @@ export function draw(report: Report): string {
   const height = top + rows.length * rowHeight + 12
   const parts: string[] = []
 
-  for (const [index, { name, latchkey, other, shown, note, aside = '' }] of rows.entries()) {
+  for (const [index, { name, latchkey, other, shown, note, aside = [] }] of rows.entries()) {
     const y = top + index * rowHeight
     parts.push(
       `<line x1="${String(margin)}" x2="${String(width - margin)}" y1="${String(y - 8)}" y2="${String(y - 8)}" class="line"/>`,
       text(margin, y + 12, name, 'name'),
       text(margin, y + 28, note, 'quiet'),
-      text(columnAt(columns.length - 1), y + 12, aside, 'quiet')
+      ...aside.map((line, index) => text(columnAt(columns.length - 1), y + 12 + index * 16, line, 'quiet'))
     )
     for (const column of shown) {
       const x = columnAt(columns.indexOf(column))

@@ -17,6 +17,12 @@ export function write(value: number): string {
   return value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits })
 }
 
+/** How often requests were answered how. */
+export const writeAnswers = (statuses: Record<string, number>) =>
+  Object.entries(statuses)
+    .map(([status, times]) => `${times.toLocaleString('en')} × ${status}`)
+    .join(', ')
+
 export function describeRun({ machine, date, commit, rounds, duration, connections }: Report): string {
   return [
     `${String(machine.cores)} × ${machine.cpu}, ${String(machine.memory_gb)} GB, ${machine.os}`,
@@ -66,9 +72,8 @@ export function tableOf({ scenarios, loginFlood }: Report): string {
     const { idle, flood, p99_ratio, logins, rss_growth_mb } = loginFlood
     rows.push(row('login-flood', 'idle', idle), row('', 'flood', flood))
     rows.push(['', 'ratio', '', '', write(p99_ratio), '', '', '', '', ''])
-    const answers = Object.entries(logins).map(([status, count]) => `${write(count)} × ${status}`)
     notes.push(
-      `login-flood: refreshes; the logins were answered ${answers.join(', ')}; RSS grew by ${write(rss_growth_mb)} MB.`
+      `login-flood: refreshes; the logins were answered ${writeAnswers(logins)}; RSS grew by ${write(rss_growth_mb)} MB.`
     )
   }
   const widths = head.map((_, column) => Math.max(...rows.map((cells) => cells[column]?.length ?? 0)))

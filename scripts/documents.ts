@@ -308,7 +308,9 @@ export function benchSummary(json: string): string {
   }
   if (loginFlood) {
     const { idle, flood, p99_ratio, logins, rss_growth_mb } = loginFlood
-    const answers = Object.entries(logins).map(([status, times]) => `${number(times)} with ${status}`)
+    const answers = Object.entries(logins).map(
+      ([status, times]) => `${times.toLocaleString('en')} with ${status}`
+    )
     parts.push(
       `${code('login-flood')}: refreshes took ${number(idle.p99_ms)} ms at p99 when idle and ${number(flood.p99_ms)} ms in the flood, **${number(p99_ratio)}** times as long. The logins were answered ${answers.join(' and ')}. RSS grew by ${number(rss_growth_mb)} MB.`
     )
