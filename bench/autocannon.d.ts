@@ -2,31 +2,45 @@
 declare module 'autocannon' {
   import type { EventEmitter } from 'node:events'
 
-  export interface Client extends EventEmitter {
-    setHeaders: (headers: Record<string, string>) => void
+  export interface Request {
+    method?: 'GET' | 'POST'
+    path: string
+    headers?: Record<string, string>
+    body?: string
+    /** Makes the request anew each time that it is sent. */
+    setupRequest?: (request: Request) => Request
+    onResponse?: (
+      status: number,
+      body: string,
+      context: object,
+      headers: Record<string, string | string[]>
+    ) => void
+  }
+
+  export interface Client {
+    setRequests: (requests: Request[]) => void
   }
 
   export interface Options {
     url: string
-    method?: 'GET' | 'POST'
     connections: number
     /** s */
     duration: number
-    headers?: Record<string, string>
-    body?: string
+    requests?: Request[]
+    /** Threads that send the requests, which then are plain data. */
+    workers?: number
     /** Is told of every connection, before its first request. */
     setupClient?: (client: Client) => void
   }
 
   export interface Result {
-    requests: { average: number; total: number }
-    /** ms */
-    latency: { p50: number; p99: number }
-    '2xx': number
-    non2xx: number
+    /** Connections that broke, and requests that nobody answered in time. */
     errors: number
-    timeouts: number
+    statusCodeStats: Record<string, { count: number }>
   }
 
-  export default function autocannon(options: Options): Promise<Result>
+  /** Emits `response` (client, status, bytes, ms). */
+  export interface Run extends EventEmitter, PromiseLike<Result> {}
+
+  export default function autocannon(options: Options): Run
 }

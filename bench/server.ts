@@ -8,67 +8,75 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { Redis } from 'ioredis'
 import pg from 'pg'
+import type { Stores } from './stores.ts'
 
-const program = fileURLToPath(new URL('../dist/server.js', import.meta.url))
+const path = (name: string) => fileURLToPath(new URL(name, import.meta.url))
+
+/** How each is run by Node: Latchkey as it was built, the floor as it stands here. */
+const programs = {
+  latchkey: [path('../dist/server.js')],
+  floor: ['--import', import.meta.resolve('tsx'), path('floor.ts')]
+}
+
+export type Program = keyof typeof programs
 
 export interface BenchedServer {
+  program: Program
   url: string
-  /** What it runs on. */
-  stores: string
+  pid: number
+  /** Ends it and removes what it made. */
   stop: () => Promise<void>
 }
 
-/**
- * The built server, as a process, on a database and a key prefix of its own on the servers that
- * `DATABASE_URL` and `REDIS_URL` name; on embedded stores where they name none. `stop` removes what it made.
- */
-export async function startServer(env: NodeJS.ProcessEnv = {}): Promise<BenchedServer> {
-  const { DATABASE_URL, REDIS_URL } = process.env
+/** Starts a server as a process, on a database and a key prefix of its own. */
+export async function startServer(
+  program: Program,
+  { databaseUrl, redisUrl }: Stores,
+  settings: NodeJS.ProcessEnv = {}
+): Promise<BenchedServer> {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-bench-'))
   const name = `latchkey_bench_${randomBytes(6).toString('hex')}`
-  const settings: NodeJS.ProcessEnv = {
-    PORT: '0',
-    LOG_LEVEL: 'warn',
-    DATA_DIR: join(folder, 'data'),
-    REDIS_PREFIX: `${name}:`,
-    ...env
-  }
-  const admin = DATABASE_URL ? new pg.Client({ connectionString: DATABASE_URL }) : undefined
-  if (DATABASE_URL) {
-    await admin?.connect()
-    await admin?.query(`CREATE DATABASE ${name}`)
-    const url = Object.assign(new URL(DATABASE_URL), { pathname: `/${name}` })
-    Object.assign(settings, { DATABASE_URL: url.href, SECRET_KEY: randomBytes(48).toString('base64url') })
-  }
-  if (REDIS_URL) settings['REDIS_URL'] = REDIS_URL
+  const admin = new pg.Client({ connectionString: databaseUrl })
+  await admin.connect()
+  await admin.query(`CREATE DATABASE ${name}`)
 
-  const server = spawn(process.execPath, [program], {
+  const server = spawn(process.execPath, programs[program], {
     cwd: folder,
-    env: { PATH: process.env['PATH'], ...settings },
-    stdio: ['ignore', 'pipe', 'inherit']
+    env: {
+      PATH: process.env['PATH'],
+      PORT: '0',
+      ...settings,
+      DATABASE_URL: Object.assign(new URL(databaseUrl), { pathname: `/${name}` }).href,
+      REDIS_URL: redisUrl,
+      REDIS_PREFIX: `${name}:`,
+      SECRET_KEY: randomBytes(48).toString('base64url')
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
+    // Ctrl-C is for the bench, which ends it in good order.
+    detached: true
   })
   const stop = async () => {
     if (server.exitCode === null && server.signalCode === null) {
       server.kill('SIGTERM')
       await once(server, 'exit')
     }
-    await admin?.query(`DROP DATABASE ${name} WITH (FORCE)`)
-    await admin?.end()
-    if (REDIS_URL) await forget(REDIS_URL, `${name}:*`)
+    await admin.query(`DROP DATABASE ${name} WITH (FORCE)`)
+    await admin.end()
+    await forget(redisUrl, `${name}:*`)
     rmSync(folder, { recursive: true, force: true })
   }
   for await (const line of createInterface(server.stdout)) {
     const [, url] = /ready: +(http:\S+)/.exec(line) ?? []
     // Its output is read on, so that it never waits for us.
     server.stdout.resume()
-    if (url) return { url, stores: DATABASE_URL && REDIS_URL ? 'real servers' : 'embedded stores', stop }
+    if (url && server.pid !== undefined) return { program, url, pid: server.pid, stop }
   }
   await stop()
-  throw new Error('the server did not start')
+  throw new Error(`${program} did not start`)
 }
 
 async function forget(redisUrl: string, pattern: string): Promise<void> {
-  const redis = new Redis(redisUrl)
+  const redis = new Redis(redisUrl.replace('unix://', ''))
   for await (const keys of redis.scanStream({ match: pattern, count: 1000 }) as AsyncIterable<string[]>)
     if (keys.length > 0) await redis.del(...keys)
   redis.disconnect()

@@ -15,23 +15,25 @@ export interface Comparison {
 }
 
 export function summarize(sample: readonly number[]): Summary {
-  const sorted = sample.toSorted((one, other) => one - other)
+  const sorted = ascending(sample)
   const mean = sum(sample) / sample.length
   return {
     n: sample.length,
     mean,
-    median: (quantile(sorted, 0.5) + quantile(sorted, 0.5, Math.ceil)) / 2,
+    median: middle(sorted),
     deviation: Math.sqrt(sum(sample.map((value) => (value - mean) ** 2)) / (sample.length - 1)),
     p95: quantile(sorted, 0.95)
   }
 }
+
+export const median = (sample: readonly number[]) => middle(ascending(sample))
 
 /**
  * Mann-Whitney U test, which looks at ranks only and so does not mind outliers. Normal approximation with the
  * correction for ties: for samples of 20 and more. `statistic` is U of the first sample.
  */
 export function mannWhitney(first: readonly number[], second: readonly number[]): Comparison {
-  const all = [...first, ...second].sort((one, other) => one - other)
+  const all = ascending([...first, ...second])
   const ranks = new Map<number, number>()
   let ties = 0
   for (let start = 0; start < all.length;) {
@@ -55,7 +57,11 @@ export function welch(first: readonly number[], second: readonly number[]): Comp
   return { statistic: t, p: twoSided(t) }
 }
 
+const ascending = (sample: readonly number[]) => sample.toSorted((one, other) => one - other)
+
 const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0)
+
+const middle = (sorted: readonly number[]) => (quantile(sorted, 0.5) + quantile(sorted, 0.5, Math.ceil)) / 2
 
 const quantile = (sorted: readonly number[], share: number, round = Math.floor) =>
   sorted[round((sorted.length - 1) * share)] ?? NaN

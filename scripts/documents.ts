@@ -219,6 +219,111 @@ export function soakSummary(result: string): string {
   ].join('\n')
 }
 
+interface BenchFigures {
+  requests_per_second: number
+  p50_ms: number
+  p99_ms: number
+  max_ms: number
+  cpu_us_per_request: number
+  peak_rss_mb: number
+}
+
+/** What bench/bench.ts writes. */
+interface BenchResult {
+  date: string
+  commit: string
+  rounds: number
+  duration: number
+  connections: number
+  settings: Record<string, string>
+  machine: {
+    cpu: string
+    cores: number
+    memory_gb: number
+    os: string
+    node: string
+    postgres: string
+    redis: string
+  }
+  scenarios: Record<
+    string,
+    {
+      description: string
+      latchkey: BenchFigures
+      floor: BenchFigures
+      ratio: { requests_per_second: number; p99: number; cpu_per_request: number }
+      argon2?: { hash_ms: number; hashes_per_second: number; ratio: number }
+    }
+  >
+  loginFlood?: {
+    description: string
+    idle: BenchFigures
+    flood: BenchFigures
+    p99_ratio: number
+    logins: Record<string, number>
+    rss_growth_mb: number
+  }
+}
+
+function number(value: number): string {
+  const digits = value >= 100 ? 0 : value >= 10 ? 1 : 2
+  return value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits })
+}
+
+function benchRows({ scenarios }: BenchResult): string[][] {
+  return Object.entries(scenarios).map(([name, { latchkey, floor, ratio, argon2 }]) => [
+    code(name),
+    `${number(latchkey.requests_per_second)} / ${number(floor.requests_per_second)}`,
+    `**${number(ratio.requests_per_second)}**${argon2 ? ` (${number(argon2.ratio)} of argon2)` : ''}`,
+    `${number(latchkey.p50_ms)} / ${number(floor.p50_ms)}`,
+    `${number(latchkey.p99_ms)} / ${number(floor.p99_ms)}`,
+    `${number(latchkey.max_ms)} / ${number(floor.max_ms)}`,
+    `${number(latchkey.cpu_us_per_request)} / ${number(floor.cpu_us_per_request)}`,
+    `**${number(ratio.cpu_per_request)}**`,
+    number(latchkey.peak_rss_mb)
+  ])
+}
+
+const benchHead = [
+  'scenario',
+  'requests/s',
+  'by the floor',
+  'p50 ms',
+  'p99 ms',
+  'max ms',
+  'CPU µs a request',
+  'by the floor',
+  'peak RSS MB'
+]
+
+export function benchSummary(json: string): string {
+  const result = JSON.parse(json) as BenchResult
+  const { machine, scenarios, loginFlood, settings } = result
+  const parts = [table(benchHead, benchRows(result))]
+  const limit = scenarios['login']?.argon2
+  if (limit) {
+    parts.push(
+      `Before each round one argon2id hash alone took ${number(limit.hash_ms)} ms of CPU time, so ${String(machine.cores)} cores could make at most ${number(limit.hashes_per_second)} a second.`
+    )
+  }
+  if (loginFlood) {
+    const { idle, flood, p99_ratio, logins, rss_growth_mb } = loginFlood
+    const answers = Object.entries(logins).map(
+      ([status, times]) => `${times.toLocaleString('en')} with ${status}`
+    )
+    parts.push(
+      `${code('login-flood')}: refreshes took ${number(idle.p99_ms)} ms at p99 when idle and ${number(flood.p99_ms)} ms in the flood, **${number(p99_ratio)}** times as long. The logins were answered ${answers.join(' and ')}. RSS grew by ${number(rss_growth_mb)} MB.`
+    )
+  }
+  const set = Object.entries(settings).map(([name, value]) => `${name}=${value}`)
+  parts.push(
+    `${String(result.connections)} connections, ${String(result.rounds)} rounds of ${String(result.duration)} s. ` +
+      `${String(machine.cores)} × ${machine.cpu}, ${String(machine.memory_gb)} GB, ${machine.os}, Node ${machine.node}, ` +
+      `PostgreSQL ${machine.postgres}, Redis ${machine.redis}; ${set.join(', ')}; commit ${result.commit}.`
+  )
+  return parts.join('\n\n')
+}
+
 /** Replaces what stands between `<!-- generated: name -->` and `<!-- end -->`. */
 function fill(page: string, name: string, content: string): string {
   const start = `<!-- generated: ${name} -->`
@@ -238,6 +343,10 @@ export function generatedDocuments(openapi: OpenApi, read: (path: string) => str
   const promises = fill(read('docs/promises.md'), 'faults', faultsTable(read('docs/results/faults.ndjson')))
   return new Map([
     ['.env.example', envExample()],
+    [
+      'docs/performance.md',
+      fill(read('docs/performance.md'), 'bench', benchSummary(read('docs/results/bench.json')))
+    ],
     ['docs/promises.md', fill(promises, 'soak', soakSummary(read('docs/results/soak.json')))],
     ['docs/configuration.md', fill(read('docs/configuration.md'), 'settings', configurationTable())],
     ['docs/http-api.md', fill(httpApi, 'problem codes', problemsTable())]

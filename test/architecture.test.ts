@@ -45,7 +45,7 @@ const rooms: Record<string, Doors> = {
   cli: { values: /^(cli\/|app\.ts|plugins\/|schemas\/|lib\/|embedded\/|npm:|node:)/, types: /^lua\// },
   scripts: { values: anything },
   bench: { values: /^(?!(test|demo)\/)/ },
-  test: { values: /^(?!(bench|demo)\/)/ }
+  test: { values: /^(?!demo\/)/ }
 }
 
 const root = fileURLToPath(new URL('..', import.meta.url))

@@ -29,7 +29,7 @@ const independent = [
 ]
 
 /** Tests of what only ever meets the server over HTTP, or Postgres: the kind of the embedded Redis is no matter to it. */
-const farFromRedis = ['cli', 'client', 'examples', 'verifier']
+const farFromRedis = ['bench', 'cli', 'client', 'examples', 'verifier']
 
 function tapArguments(): string[] {
   if (whole) return []

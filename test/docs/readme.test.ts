@@ -61,6 +61,7 @@ const notRun: Record<string, string> = {
   'npm ci && npm run build': 'would replace the packages that the tests run with',
   'npm run test:faults': 'the gate runs it',
   'npm run soak': 'takes ten minutes; the gate runs it for some seconds',
+  'npm run bench': 'takes ten minutes; the gate runs every scenario for a second',
   'export DATABASE_URL=postgres://postgres@127.0.0.1:5432/postgres REDIS_URL=redis://127.0.0.1:6379':
     'the gate runs what follows',
   'npm run dev            # the server, restarted on every change': 'a list of commands, not a sequence'

@@ -1,0 +1,49 @@
+import { execFileSync } from 'node:child_process'
+import { availableParallelism, cpus, release, totalmem, type } from 'node:os'
+import { Redis } from 'ioredis'
+import pg from 'pg'
+import type { Stores } from './stores.ts'
+
+export interface Machine {
+  cpu: string
+  cores: number
+  memory_gb: number
+  os: string
+  node: string
+  postgres: string
+  redis: string
+}
+
+export async function describeMachine({ databaseUrl, redisUrl }: Stores): Promise<Machine> {
+  return {
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: availableParallelism(),
+    memory_gb: Math.round(totalmem() / 2 ** 30),
+    os: `${type()} ${release().replace(/-.*/, '')}`,
+    node: process.version,
+    postgres: await postgresVersion(databaseUrl),
+    redis: await redisVersion(redisUrl)
+  }
+}
+
+async function postgresVersion(connectionString: string): Promise<string> {
+  const client = new pg.Client({ connectionString })
+  await client.connect()
+  const { rows } = await client.query<{ server_version: string }>('SHOW server_version')
+  await client.end()
+  return rows[0]?.server_version.split(' ', 1).join('') ?? 'unknown'
+}
+
+async function redisVersion(url: string): Promise<string> {
+  const redis = new Redis(url.replace('unix://', ''))
+  const info = await redis.info('server')
+  redis.disconnect()
+  return /redis_version:(\S+)/.exec(info)?.[1] ?? 'unknown'
+}
+
+/** The commit that is measured, and whether it has changes. */
+export function commit(): string {
+  const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).trim()
+  const changed = git('status', '--porcelain', '--untracked-files=no', '--', '.', ':!docs/results')
+  return git('rev-parse', '--short', 'HEAD') + (changed ? ' and changes' : '')
+}
