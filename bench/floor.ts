@@ -2,7 +2,6 @@
 // limits, no log. The answers have the shape and the tokens the claims of Latchkey's. Measured beside it, as a
 // process of its own; its stores are named by the same settings.
 import argon2 from 'argon2'
-import DataLoader from 'dataloader'
 import { createSigner, createVerifier } from 'fast-jwt'
 import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import { Redis, type Result } from 'ioredis'
@@ -13,6 +12,7 @@ import { availableParallelism } from 'node:os'
 import PQueue from 'p-queue'
 import pg from 'pg'
 import { v7 as uuidv7 } from 'uuid'
+import { batchedLookup } from '../lib/batched-lookup.ts'
 import { toUser, userColumns, type UserRow } from '../lib/user.ts'
 import { LoginBody, SignupBody } from '../schemas/auth.ts'
 import { TokenAnswer, User, type AccessTokenClaims, type RefreshTokenClaims } from '../schemas/tokens.ts'
@@ -121,18 +121,14 @@ async function startSession(reply: FastifyReply, user: User): Promise<TokenAnswe
 }
 
 const hashing = new PQueue({ concurrency: availableParallelism() })
-const users = new DataLoader<string, User | undefined>(
-  async (ids) => {
-    const { rows } = await pool.query<UserRow>({
-      name: 'users by id',
-      text: `SELECT ${userColumns} FROM users WHERE id = ANY($1)`,
-      values: [ids]
-    })
-    const found = new Map(rows.map((row) => [row.id, toUser(row)]))
-    return ids.map((id) => found.get(id))
-  },
-  { cache: false }
-)
+const user = batchedLookup<User>(async (ids) => {
+  const { rows } = await pool.query<UserRow>({
+    name: 'users by id',
+    text: `SELECT ${userColumns} FROM users WHERE id = ANY($1)`,
+    values: [ids]
+  })
+  return new Map(rows.map((row) => [row.id, toUser(row)]))
+})
 
 const refused = () => Object.assign(new Error('refused'), { statusCode: 401 })
 
@@ -181,8 +177,8 @@ fastify.post('/auth/refresh', { schema: { response: { 200: TokenAnswer } } }, as
 })
 
 fastify.get('/auth/me', { schema: { response: { 200: User } } }, async (request, reply) => {
-  const user = await users.load(claimsOf(request).sub)
-  return reply.header('cache-control', 'no-store').send(user)
+  const found = await user(claimsOf(request).sub)
+  return reply.header('cache-control', 'no-store').send(found)
 })
 
 fastify.get('/auth/verify', async (request, reply) => {

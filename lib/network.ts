@@ -17,7 +17,6 @@ export function addressOf(text: string): string | null {
 export function networkOf(ip: string | null): string {
   if (ip === null || !ipaddr.isValid(ip)) return ''
   const address = ipaddr.process(ip)
-  return address.kind() === 'ipv4'
-    ? ipaddr.IPv4.networkAddressFromCIDR(`${address.toString()}/24`).toString()
-    : ipaddr.IPv6.networkAddressFromCIDR(`${address.toString()}/48`).toString()
+  if (address instanceof ipaddr.IPv4) return `${address.octets.slice(0, 3).join('.')}.0`
+  return new ipaddr.IPv6([...address.parts.slice(0, 3), 0, 0, 0, 0, 0]).toString()
 }

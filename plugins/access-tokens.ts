@@ -1,6 +1,7 @@
 import jwt, { type JWT, type VerifyOptions } from '@fastify/jwt'
 import { createSigner } from 'fast-jwt'
 import fp from 'fastify-plugin'
+import { LRUCache } from 'lru-cache'
 import { randomUUID } from 'node:crypto'
 import { areAccessTokenClaims } from '../lib/access-token-claims.ts'
 import { hasCanonicalSignature } from '../lib/compact-jws.ts'
@@ -10,7 +11,7 @@ import type { AccessTokenClaims, User } from '../schemas/tokens.ts'
 
 declare module '@fastify/jwt' {
   interface FastifyJWT {
-    namespaces: 'access' | 'refresh'
+    namespaces: 'access'
   }
 }
 
@@ -80,8 +81,6 @@ export default fp(
         allowedAud: aud,
         checkTyp: 'at+jwt',
         requiredClaims: ['iss', 'aud', 'sub', 'exp', 'iat', 'jti', 'sid'],
-        // Verified signatures are remembered until their token expires, with the header that names their key.
-        cache: 10_000,
         complete: true
       }
     })
@@ -95,13 +94,25 @@ export default fp(
         throw cause instanceof StoreUnavailable ? cause : error
       }
     }
-    const verify = async (token: string, options?: Partial<VerifyOptions>) => {
+    const verifyWhole = async (token: string, options?: Partial<VerifyOptions>) => {
       if (!hasCanonicalSignature(token)) throw new Error('the signature is not canonical')
       const { header, payload } = await check(token, options)
-      // A signature that is remembered may be of a key that was revoked since.
+      // Revoked while its signature was verified.
       if (!signingKeys.accepts(header.kid)) throw new Error('the key of this token is over or was revoked')
       if (!areAccessTokenClaims(payload)) throw new Error('the claims are not those of an access token')
-      return payload
+      return { kid: header.kid, claims: payload }
+    }
+
+    // Whoever reads the claims of one request must not change those of the next.
+    const verified = new LRUCache<string, { kid: string; claims: AccessTokenClaims }>({ max: 10_000 })
+    const verify = async (token: string) => {
+      const known = verified.get(token)
+      if (known && Date.now() < known.claims.exp * 1000 && signingKeys.accepts(known.kid)) return known.claims
+      const found = await verifyWhole(token)
+      Object.freeze(found.claims.amr)
+      Object.freeze(found.claims)
+      verified.set(token, found)
+      return found.claims
     }
 
     // @fastify/jwt has one key for good, or makes a signer for each token, which takes ten times the signature.
@@ -133,8 +144,8 @@ export default fp(
           amr: session.amr
         })
       },
-      verify: (token) => verify(token),
-      verifyExpired: (token) => verify(token, { ignoreExpiration: true, cache: false })
+      verify,
+      verifyExpired: async (token) => (await verifyWhole(token, { ignoreExpiration: true })).claims
     })
   },
   { name: 'access-tokens', dependencies: ['configuration', 'signing-keys'] }

@@ -27,6 +27,7 @@ export type Authenticate = (request: FastifyRequest, reply: FastifyReply) => Pro
 /** Decorates `fastify.authenticate` and `fastify.authenticateStrictly`. */
 export default fp(
   async (fastify) => {
+    const { renewAutomatically: renew } = fastify
     const authenticate: Authenticate = async (request: FastifyRequest & Authenticated, reply) => {
       const token = bearerToken(request.headers.authorization)
       if (token === undefined) throw accessTokenMissing()
@@ -36,7 +37,7 @@ export default fp(
       if (fastify.revocationFeed.has(claims.sid)) throw sessionRevoked()
       if (fastify.revocationFeed.has(claims.jti)) throw accessTokenRenewed()
       request[accessTokenClaims] = claims
-      await fastify.renewAutomatically(reply, claims)
+      if (renew) await renew(reply, claims)
     }
 
     fastify.decorate('authenticate', authenticate)

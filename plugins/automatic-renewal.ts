@@ -6,7 +6,8 @@ import type { AccessTokenClaims } from '../schemas/tokens.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    renewAutomatically: RenewAutomatically
+    /** Undefined unless `AUTO_RENEW` is on. */
+    renewAutomatically: RenewAutomatically | undefined
   }
 }
 
@@ -26,7 +27,7 @@ const pause = 10_000
 /** ms that an answer may wait for it. */
 const deadline = 200
 
-/** Decorates `fastify.renewAutomatically`, which does nothing unless `AUTO_RENEW` is on. */
+/** Decorates `fastify.renewAutomatically`. */
 export default fp(
   async (fastify) => {
     const { accessTokens, sessionWhitelist, sessionRecords } = fastify
@@ -56,10 +57,7 @@ export default fp(
       }
     }
 
-    fastify.decorate(
-      'renewAutomatically',
-      fastify.configuration.AUTO_RENEW ? renewAutomatically : async () => undefined
-    )
+    fastify.decorate('renewAutomatically', fastify.configuration.AUTO_RENEW ? renewAutomatically : undefined)
   },
   {
     name: 'automatic-renewal',

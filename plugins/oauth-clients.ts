@@ -1,8 +1,8 @@
-import DataLoader from 'dataloader'
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
+import { batchedLookup } from '../lib/batched-lookup.ts'
 import { clientCredentials, invalidClient } from '../lib/client-credentials.ts'
 import { digest } from '../lib/digest.ts'
 import { createWriteBehind } from '../lib/write-behind.ts'
@@ -45,18 +45,14 @@ const isUuid = (text: string) => /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/.test
 /** Decorates `fastify.oauthClients`: the table `oauth_clients`. */
 export default fp(
   async (fastify) => {
-    const byId = new DataLoader<string, string | undefined>(
-      async (ids) => {
-        const { rows } = await fastify.pg.query<{ id: string; secret_hash: string }>({
-          name: 'oauth clients by id',
-          text: 'SELECT id, secret_hash FROM oauth_clients WHERE id = ANY($1)',
-          values: [ids]
-        })
-        const found = new Map(rows.map(({ id, secret_hash }) => [id, secret_hash]))
-        return ids.map((id) => found.get(id))
-      },
-      { cache: false }
-    )
+    const secretHashOf = batchedLookup<string>(async (ids) => {
+      const { rows } = await fastify.pg.query<{ id: string; secret_hash: string }>({
+        name: 'oauth clients by id',
+        text: 'SELECT id, secret_hash FROM oauth_clients WHERE id = ANY($1)',
+        values: [ids]
+      })
+      return new Map(rows.map(({ id, secret_hash }) => [id, secret_hash]))
+    })
 
     const used = createWriteBehind<string>({
       limit,
@@ -103,7 +99,7 @@ export default fp(
       async authenticate({ headers, body }) {
         const shown = clientCredentials(headers.authorization, parametersOf(body))
         if (!shown) return false
-        const secret_hash = isUuid(shown.id) ? await byId.load(shown.id) : undefined
+        const secret_hash = isUuid(shown.id) ? await secretHashOf(shown.id) : undefined
         if (secret_hash === undefined || !isEqual(digest(shown.secret), secret_hash))
           throw invalidClient('There is no client with this client_id and client_secret.')
         used.note(shown.id, shown.id)

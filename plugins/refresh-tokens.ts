@@ -1,6 +1,7 @@
-import jwt, { type JWT, type VerifyOptions } from '@fastify/jwt'
+import { createSigner, createVerifier } from 'fast-jwt'
 import fp from 'fastify-plugin'
 import { hasCanonicalSignature } from '../lib/compact-jws.ts'
+import type { SecretKey } from '../lib/secret-key.ts'
 import type { RefreshTokenClaims } from '../schemas/tokens.ts'
 
 declare module 'fastify' {
@@ -31,40 +32,46 @@ export interface RefreshTokens {
   verifyExpired(token: string): Promise<RefreshTokenClaims>
 }
 
-/** Decorates `fastify.refreshTokens`, on the namespace `refresh` of @fastify/jwt. */
+/** Decorates `fastify.refreshTokens`. */
 export default fp(
   async (fastify) => {
     const { PUBLIC_URL: iss } = fastify.configuration
     const { current, accepted } = fastify.secretKeys.for('refresh token')
 
-    await fastify.register(jwt, {
-      namespace: 'refresh',
-      secret: {
-        private: current.key,
-        public: async ({ header }: { header: { kid?: string } }) => {
-          const known = accepted.get(header.kid ?? '')
-          if (!known) throw new Error('unknown kid')
-          return known.key
-        }
-      },
-      sign: { algorithm: 'HS256', header: { alg: 'HS256', typ: 'rt+jwt', kid: current.kid } },
-      verify: {
+    const signerOf = ({ kid, key }: SecretKey) =>
+      createSigner({ key, algorithm: 'HS256', header: { alg: 'HS256', typ: 'rt+jwt', kid } })
+    const verifierOf = ({ key }: SecretKey, ignoreExpiration: boolean) =>
+      createVerifier({
+        key,
+        ignoreExpiration,
         algorithms: ['HS256'],
         allowedIss: iss,
         checkTyp: 'rt+jwt',
-        requiredClaims: ['iss', 'sub', 'sid', 'gen', 'exp', 'iat']
-      }
-    })
-    const { refresh }: { refresh: JWT } = fastify.jwt
+        requiredClaims: ['iss', 'sub', 'sid', 'gen', 'exp', 'iat'],
+        cache: false
+      })
+    const headerOf = (token: string) => token.slice(0, token.indexOf('.'))
 
-    const verify = async (token: string, options?: Partial<VerifyOptions>) => {
+    // All tokens of a key have one and the same header, so that it names the key before anything is decoded, and
+    // a token with any other header is none of ours (RFC 8725 §3.1, §3.11).
+    const verifiers = new Map(
+      [...accepted.values()].map((key) => [
+        headerOf(signerOf(key)({})),
+        { live: verifierOf(key, false), whole: verifierOf(key, true) }
+      ])
+    )
+    const sign = signerOf(current)
+
+    const verify = async (token: string, which: 'live' | 'whole') => {
       if (!hasCanonicalSignature(token)) throw new Error('the signature is not canonical')
-      return refresh.verify<RefreshTokenClaims>(token, options)
+      const verifier = verifiers.get(headerOf(token))
+      if (!verifier) throw new Error('the header is not that of a refresh token of ours')
+      return verifier[which](token) as RefreshTokenClaims
     }
 
     fastify.decorate('refreshTokens', {
       sign: ({ sub, sid, gen, rotated_at, refresh_expires_at }) =>
-        refresh.sign({
+        sign({
           iss,
           sub,
           sid,
@@ -73,8 +80,8 @@ export default fp(
           iat: Math.floor(rotated_at / 1000),
           exp: Math.floor(refresh_expires_at / 1000)
         } satisfies RefreshTokenClaims),
-      verify: (token) => verify(token),
-      verifyExpired: (token) => verify(token, { ignoreExpiration: true, cache: false })
+      verify: (token) => verify(token, 'live'),
+      verifyExpired: (token) => verify(token, 'whole')
     })
   },
   { name: 'refresh-tokens', dependencies: ['configuration', 'secret-keys', 'access-tokens'] }

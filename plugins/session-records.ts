@@ -1,6 +1,6 @@
-import DataLoader from 'dataloader'
 import fp from 'fastify-plugin'
 import type { PoolClient } from 'pg'
+import { batchedLookup } from '../lib/batched-lookup.ts'
 import type { DeviceType } from '../lib/device-type.ts'
 import { Problem } from '../lib/problem.ts'
 import type { RevokedReason } from '../lib/session.ts'
@@ -92,23 +92,21 @@ const listedColumns = 'id, client, label, user_agent, host(ip) AS ip, created_at
 export default fp(
   async (fastify) => {
     const { MAX_SESSIONS_PER_USER, SESSIONS_PER_DEVICE_TYPE } = fastify.configuration
-    const byId = new DataLoader<string, SessionRecord | undefined>(
-      async (ids) => {
-        const { rows } = await fastify.pg.query<SessionRow>({
-          name: 'session records by id',
-          text: `SELECT s.id AS sid, s.client, s.device_id_hash, s.amr, s.authenticated_at, s.expires_at,
-                        s.revoked_reason, s.gen, s.rotated_at, s.refresh_expires_at, s.idempotency_key_hash,
-                        u.id, u.email, u.name, u.role, u.email_verified, u.created_at,
-                        u.disabled_at IS NOT NULL AS user_disabled
-                   FROM sessions s JOIN users u ON u.id = s.user_id
-                  WHERE s.id = ANY($1)`,
-          values: [ids]
-        })
-        const found = new Map(rows.map((row) => [row.sid, toRecord(row)]))
-        return ids.map((id) => found.get(id))
-      },
-      { cache: false }
-    )
+    const find = batchedLookup<SessionRecord>(async (ids) => {
+      const { rows } = await fastify.pg.query<SessionRow>({
+        name: 'session records by id',
+        text: `SELECT s.id AS sid, s.client, s.device_id_hash, s.amr,
+                      ${milliseconds('s.authenticated_at')}, ${milliseconds('s.expires_at')},
+                      s.revoked_reason, s.gen, ${milliseconds('s.rotated_at')},
+                      ${milliseconds('s.refresh_expires_at')}, s.idempotency_key_hash,
+                      u.id, u.email, u.name, u.role, u.email_verified, u.created_at,
+                      u.disabled_at IS NOT NULL AS user_disabled
+                 FROM sessions s JOIN users u ON u.id = s.user_id
+                WHERE s.id = ANY($1)`,
+        values: [ids]
+      })
+      return new Map(rows.map((row) => [row.sid, toRecord(row)]))
+    })
 
     fastify.decorate('sessionRecords', {
       async insert(client, session) {
@@ -166,7 +164,7 @@ export default fp(
         return ended
       },
 
-      find: (sid) => byId.load(sid),
+      find,
 
       async list(user_id) {
         const { rows } = await fastify.pg.query<ListedRow>(
@@ -212,10 +210,11 @@ export default fp(
   { name: 'session-records', dependencies: ['postgres', 'migrations'] }
 )
 
-type RecordTimes = Record<'authenticated_at' | 'expires_at' | 'rotated_at' | 'refresh_expires_at', Date>
-type SessionRow = UserRow &
-  RecordTimes &
-  Omit<SessionRecord, 'id' | 'user' | keyof RecordTimes> & { sid: string }
+/** A timestamp as a number, which costs less to read than a Date. All that are read so were written as whole ms. */
+const milliseconds = (column: string) =>
+  `(extract(epoch FROM ${column}) * 1000)::float8 AS ${column.replace(/^.*\./, '')}`
+
+type SessionRow = UserRow & Omit<SessionRecord, 'id' | 'user'> & { sid: string }
 
 function toRecord(row: SessionRow): SessionRecord {
   return {
@@ -223,12 +222,12 @@ function toRecord(row: SessionRow): SessionRecord {
     client: row.client,
     device_id_hash: row.device_id_hash,
     amr: row.amr,
-    authenticated_at: row.authenticated_at.getTime(),
-    expires_at: row.expires_at.getTime(),
+    authenticated_at: row.authenticated_at,
+    expires_at: row.expires_at,
     revoked_reason: row.revoked_reason,
     gen: row.gen,
-    rotated_at: row.rotated_at.getTime(),
-    refresh_expires_at: row.refresh_expires_at.getTime(),
+    rotated_at: row.rotated_at,
+    refresh_expires_at: row.refresh_expires_at,
     idempotency_key_hash: row.idempotency_key_hash,
     user: toUser(row),
     user_disabled: row.user_disabled

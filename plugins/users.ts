@@ -1,7 +1,7 @@
-import DataLoader from 'dataloader'
 import fp from 'fastify-plugin'
 import type { PoolClient } from 'pg'
 import { v7 as uuidv7 } from 'uuid'
+import { batchedLookup } from '../lib/batched-lookup.ts'
 import { Problem } from '../lib/problem.ts'
 import { toUser, userColumns, type UserRow } from '../lib/user.ts'
 import type { User } from '../schemas/tokens.ts'
@@ -42,18 +42,14 @@ const normalizeEmail = (email: string) => email.trim().toLowerCase()
 /** Decorates `fastify.users`: the table `users`. */
 export default fp(
   async (fastify) => {
-    const byId = new DataLoader<string, User | undefined>(
-      async (ids) => {
-        const { rows } = await fastify.pg.query<UserRow>({
-          name: 'users by id',
-          text: `SELECT ${userColumns} FROM users WHERE id = ANY($1)`,
-          values: [ids]
-        })
-        const found = new Map(rows.map((row) => [row.id, toUser(row)]))
-        return ids.map((id) => found.get(id))
-      },
-      { cache: false }
-    )
+    const findById = batchedLookup<User>(async (ids) => {
+      const { rows } = await fastify.pg.query<UserRow>({
+        name: 'users by id',
+        text: `SELECT ${userColumns} FROM users WHERE id = ANY($1)`,
+        values: [ids]
+      })
+      return new Map(rows.map((row) => [row.id, toUser(row)]))
+    })
 
     fastify.decorate('users', {
       make: (email, name, role = 'user') => ({
@@ -86,7 +82,7 @@ export default fp(
         return row && { user: toUser(row), password_hash: row.password_hash, disabled_at: row.disabled_at }
       },
 
-      findById: (id) => byId.load(id),
+      findById,
 
       async rename(id, name) {
         const { rows } = await fastify.pg.query<UserRow>(
