@@ -3,6 +3,7 @@ import { envSchema } from 'env-schema'
 import fp from 'fastify-plugin'
 import ipaddr from 'ipaddr.js'
 import { isIP } from 'node:net'
+import { availableParallelism } from 'node:os'
 import { ConfigurationError } from '../lib/configuration-error.ts'
 import { parseDuration } from '../lib/duration.ts'
 import { Configuration, type ConfigurationInput } from '../schemas/configuration.ts'
@@ -149,6 +150,23 @@ function addKeywords(ajv: Ajv): Ajv {
       const seconds = parseDuration(text)
       if (seconds === undefined || seconds < bounds.minimum || seconds > bounds.maximum) return false
       if (place) place.parentData[place.parentDataProperty] = seconds
+      return true
+    }
+  })
+  ajv.addKeyword({
+    keyword: 'workers',
+    type: 'string',
+    modifying: true,
+    error: { message: 'must be auto or a whole number of processes, at least 1' },
+    validate: (
+      { maximum }: { maximum: number },
+      text: string,
+      _schema: unknown,
+      place?: { parentData: Record<string, unknown>; parentDataProperty: string | number }
+    ) => {
+      const count = text === 'auto' ? Math.min(availableParallelism(), maximum) : Number(text)
+      if (!Number.isInteger(count) || count < 1 || count > maximum) return false
+      if (place) place.parentData[place.parentDataProperty] = count
       return true
     }
   })

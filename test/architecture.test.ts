@@ -41,7 +41,12 @@ const rooms: Record<string, Doors> = {
     types: /^(schemas\/|npm:fastify$)/
   },
   'app.ts': { values: /^(plugins\/|routes\/|schemas\/|lib\/|npm:|node:)/, types: /^lua\// },
-  'server.ts': { values: /^(app\.ts|embedded\/|npm:|node:)/ },
+  // Listening, signals, workers.
+  process: { values: /^(process\/|app\.ts|embedded\/|lib\/|npm:|node:)/ },
+  // What has to be known before it is known which of these to load.
+  'server.ts': {
+    values: /^(process\/|plugins\/configuration\.ts$|lib\/configuration-error\.ts$|node:)/
+  },
   cli: { values: /^(cli\/|app\.ts|plugins\/|schemas\/|lib\/|embedded\/|npm:|node:)/, types: /^lua\// },
   scripts: { values: anything },
   bench: { values: /^(?!(test|demo)\/)/ },

@@ -12,6 +12,7 @@ const rooms = [
   'lib',
   'lua',
   'plugins',
+  'process',
   'routes',
   'schemas',
   'verifier'
