@@ -34,16 +34,16 @@ function readFile(): NodeJS.Dict<string> {
 }
 
 main().catch(async (error: unknown) => {
-  const reason =
-    error instanceof ConfigurationError ? error.message : `Latchkey could not start: ${describe(error)}`
   process.exitCode = 1
-  if (!cluster.isWorker) {
-    process.stderr.write(`${reason}\n`)
-    return
+  if (cluster.isWorker) {
+    // The primary says it, once for all.
+    await tellPrimary({ type: 'failed', reason: describe(error) })
+    process.exit()
   }
-  // The primary says it, once for all.
-  await tellPrimary({ type: 'failed', reason })
-  process.exit()
+  const reason = describe(error)
+  process.stderr.write(
+    error instanceof ConfigurationError ? `${reason}\n` : `Latchkey could not start: ${reason}\n`
+  )
 })
 
 /** What went wrong, and why, down to the first cause; the stack is for who develops Latchkey itself. */

@@ -1,8 +1,8 @@
-import argon2 from 'argon2'
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import fp from 'fastify-plugin'
 import PQueue from 'p-queue'
+import { argon2 } from '../argon2/index.ts'
 import { Problem } from '../lib/problem.ts'
 
 declare module 'fastify' {
@@ -35,8 +35,9 @@ const normalize = (password: string) => Buffer.from(password.normalize('NFC'))
 /** Decorates `fastify.passwords`. Hashing is bounded, so that a flood of logins can not slow refreshes. */
 export default fp(
   async (fastify) => {
-    // More hashing threads than cores cost a third of the logins a second.
-    const queue = new PQueue({ concurrency: availableParallelism() })
+    // More hashing threads than cores cost a third of the logins a second. Workers share the cores.
+    const cores = availableParallelism() / fastify.configuration.WORKERS
+    const queue = new PQueue({ concurrency: Math.max(1, Math.floor(cores)) })
     const unknownUserHash = await argon2.hash(randomBytes(32), parameters)
 
     const bounded = async <Result>(work: () => Promise<Result>): Promise<Result> => {
@@ -64,5 +65,5 @@ export default fp(
       needsRehash: (hash) => argon2.needsRehash(hash, parameters)
     })
   },
-  { name: 'passwords', dependencies: ['metrics'] }
+  { name: 'passwords', dependencies: ['configuration', 'metrics'] }
 )

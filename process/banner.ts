@@ -4,7 +4,7 @@ import type { Listening } from './http-server.ts'
 /** What people are told once the server is ready. In production the log says it all. */
 export function showBanner(
   { NODE_ENV, PUBLIC_URL, WORKERS }: Configuration,
-  { port, hasDemo }: Listening,
+  { port, argon2, hasDemo }: Listening,
   stores: string[]
 ): void {
   if (NODE_ENV === 'production') return
@@ -13,6 +13,7 @@ export function showBanner(
     '',
     `Latchkey is ready:  ${url}   (API at ${url}/docs, Ctrl-C to stop)`,
     ...stores.map((line) => `  ${line}`),
+    `  argon2: ${argon2}`,
     ...(WORKERS > 1 ? [`  ${String(WORKERS)} workers`] : []),
     hasDemo ? 'Open that URL to watch sessions in the browser, or try it here:' : 'Try it:',
     `  curl -c cookies.txt -H 'content-type: application/json' -d '{"email":"ada@example.com","password":"correct horse battery"}' ${url}/auth/signup`,

@@ -5,11 +5,14 @@ import { Server as TcpServer } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { latchkey, serverOptions, type Configuration, type LatchkeyOptions } from '../app.ts'
+import { argon2Build } from '../argon2/index.ts'
 import { drainDelay } from './deadlines.ts'
 
 /** What there is to say of a server that listens. */
 export interface Listening {
   port: number
+  /** The build that is in use. */
+  argon2: string
   hasDemo: boolean
 }
 
@@ -42,9 +45,11 @@ export function makeHttpServer(
         ...given
       })
       await fastify.listen({ host: configuration.HOST, port: configuration.PORT })
+      fastify.log.info(`argon2: ${argon2Build}`)
       const address = server.address()
       return {
         port: typeof address === 'object' && address ? address.port : configuration.PORT,
+        argon2: argon2Build,
         hasDemo: fastify.hasRoute({ method: 'GET', url: '/' })
       }
     },

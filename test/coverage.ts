@@ -7,6 +7,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const rooms = [
   'app.ts',
   'server.ts',
+  'argon2',
   'client',
   'embedded',
   'lib',
