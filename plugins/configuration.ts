@@ -1,4 +1,4 @@
-import type { Ajv } from 'ajv'
+import { Ajv } from 'ajv'
 import { envSchema } from 'env-schema'
 import fp from 'fastify-plugin'
 import ipaddr from 'ipaddr.js'
@@ -13,6 +13,17 @@ declare module 'fastify' {
     configuration: Configuration
   }
 }
+
+/** One for all readings: a start reads the configuration twice, and compiling its schema takes a while. */
+const ajv = addKeywords(
+  new Ajv({
+    allErrors: true,
+    removeAdditional: true,
+    useDefaults: true,
+    coerceTypes: true,
+    allowUnionTypes: true
+  })
+)
 
 /**
  * Reads and checks the configuration. Does not look at the process's environment by itself.
@@ -30,7 +41,7 @@ export function readConfiguration(input: ConfigurationInput): Configuration {
       schema: Configuration,
       data,
       env: false,
-      ajv: { customOptions: addKeywords }
+      ajv
     })
   } catch (error) {
     throw new ConfigurationError(describe(error))
