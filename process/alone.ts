@@ -2,6 +2,7 @@ import closeWithGrace from 'close-with-grace'
 import type { Configuration } from '../app.ts'
 import { startMissingStores } from '../embedded/missing-stores.ts'
 import { showBanner } from './banner.ts'
+import { crashes } from './crashes.ts'
 import { closeDelay } from './deadlines.ts'
 import { makeHttpServer } from './http-server.ts'
 
@@ -21,7 +22,7 @@ export async function runAlone(configuration: Configuration): Promise<void> {
   }
 
   // Not at the end of a start that failed, which would then pass for a success.
-  const skip = ['beforeExit' as const]
+  const skip = ['beforeExit' as const, ...crashes]
   closeWithGrace({ delay: closeDelay, logger: false, skip }, async ({ signal, err }) => {
     if (err) server.log.fatal({ err }, 'closing after an error that nobody caught')
     else server.log.info({ signal }, 'closing: requests in flight are answered first')

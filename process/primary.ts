@@ -6,6 +6,7 @@ import { startMissingStores } from '../embedded/missing-stores.ts'
 import { findRedisServer } from '../embedded/redis.ts'
 import { ConfigurationError } from '../lib/configuration-error.ts'
 import { showBanner } from './banner.ts'
+import { crashes } from './crashes.ts'
 import { primaryCloseDelay } from './deadlines.ts'
 import { startWorkers } from './workers.ts'
 
@@ -30,7 +31,7 @@ export async function runPrimary(configuration: Configuration): Promise<void> {
 
   // At a terminal it means that the terminal is gone.
   const restarts = process.stdout.isTTY ? [] : ['SIGHUP' as const]
-  const skip = ['beforeExit' as const, ...restarts]
+  const skip = ['beforeExit' as const, ...crashes, ...restarts]
   closeWithGrace({ delay: primaryCloseDelay, logger: false, skip }, async ({ signal, err }) => {
     if (err) log.fatal({ err }, 'closing after an error that nobody caught')
     else log.info({ signal }, 'closing: requests in flight are answered first')

@@ -1,6 +1,7 @@
 import closeWithGrace from 'close-with-grace'
 import cluster from 'node:cluster'
 import type { Configuration } from '../app.ts'
+import { crashes } from './crashes.ts'
 import { closeDelay } from './deadlines.ts'
 import { makeHttpServer } from './http-server.ts'
 import { tellPrimary, type FromPrimary } from './messages.ts'
@@ -17,7 +18,7 @@ export async function runWorker(configuration: Configuration): Promise<void> {
 
   // Each of these may come beside another: a signal to a whole group of processes reaches the primary too, which
   // then says the same. Second ones must not cut the first short.
-  const skip = ['beforeExit', 'SIGHUP', 'SIGINT', 'SIGTERM'] as const
+  const skip = ['beforeExit', 'SIGHUP', 'SIGINT', 'SIGTERM', ...crashes] as const
   const grace = closeWithGrace({ delay: closeDelay, logger: false, skip: [...skip] }, async ({ err }) => {
     if (err) server.log.fatal({ err }, 'closing after an error that nobody caught')
     await server.close()

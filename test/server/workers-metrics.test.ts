@@ -59,4 +59,6 @@ t.test('counters add up, and do not fall when a worker goes', { skip }, async (t
   })
   await askEach()
   t.equal(seen(await scrape()), 8, 'what replaced ones had counted stays')
+  server.child.kill('SIGTERM')
+  t.match(await server.ended, { code: 0 })
 })
