@@ -3,6 +3,7 @@ import type { FastifyHttpOptions, FastifyPluginAsync, FastifyRequest } from 'fas
 import type { Server } from 'node:http'
 import fp from 'fastify-plugin'
 import type { Cluster, Redis } from 'ioredis'
+import type { Registry } from 'prom-client'
 import { ConfigurationError } from './lib/configuration-error.ts'
 import accessTokens from './plugins/access-tokens.ts'
 import authenticate from './plugins/authenticate.ts'
@@ -74,6 +75,11 @@ export interface LatchkeyOptions extends ConfigurationInput {
   prefix?: string
   /** An ioredis client to use in place of `REDIS_URL`. Its maker closes it. */
   redisClient?: Redis | Cluster
+  /**
+   * The registry of prom-client that counts, and that `/metrics` publishes with all that is in it. Default: one
+   * of its own, with the figures of the process.
+   */
+  metricsRegistry?: Registry
 }
 
 /**
@@ -124,9 +130,10 @@ export function serverOptions(configuration: Configuration) {
 const server: FastifyPluginAsync<{
   configuration: Configuration
   redisClient?: Redis | Cluster | undefined
-}> = async (fastify, { configuration, redisClient }) => {
+  metricsRegistry?: Registry | undefined
+}> = async (fastify, { configuration, redisClient, metricsRegistry }) => {
   await fastify.register(configurationPlugin, { configuration })
-  await fastify.register(metrics)
+  await fastify.register(metrics, { registry: metricsRegistry })
   await fastify.register(errors)
   await fastify.register(loadShedding)
   await fastify.register(validation)
@@ -192,7 +199,7 @@ const server: FastifyPluginAsync<{
  * @throws ConfigurationError naming each bad value
  */
 export const latchkey = fp<LatchkeyOptions>(
-  async (fastify, { prefix = '', redisClient, ...input }) => {
+  async (fastify, { prefix = '', redisClient, metricsRegistry, ...input }) => {
     const configuration = readConfiguration(input)
     const missing = [
       ...(configuration.DATABASE_URL ? [] : ['DATABASE_URL is missing']),
@@ -203,7 +210,7 @@ export const latchkey = fp<LatchkeyOptions>(
     await fastify.register(requestAuth)
     await fastify.register(
       async (scope) => {
-        await scope.register(fp(server), { configuration, redisClient })
+        await scope.register(fp(server), { configuration, redisClient, metricsRegistry })
         fastify.decorate('authenticate', scope.authenticate)
         fastify.decorate('authenticateStrictly', scope.authenticateStrictly)
       },

@@ -1,97 +1,49 @@
-import closeWithGrace from 'close-with-grace'
-import Fastify from 'fastify'
-import type { Server } from 'node:http'
-import { loadEnvFile } from 'node:process'
-import { setTimeout } from 'node:timers/promises'
-import { inspect, promisify } from 'node:util'
-import { ConfigurationError, latchkey, readConfiguration, serverOptions, type Configuration } from './app.ts'
-import { startMissingStores } from './embedded/missing-stores.ts'
+import cluster from 'node:cluster'
+import { readFileSync } from 'node:fs'
+import { inspect, parseEnv } from 'node:util'
+import { ConfigurationError } from './lib/configuration-error.ts'
+import { readConfiguration } from './plugins/configuration.ts'
+import { tellPrimary } from './process/messages.ts'
 
-/** ms that requests in flight have after a signal, the draining of connections included. */
-const closeDelay = 9000
-
-/** ms that clients have to learn, by the answer to their next request, that their connection is closed. */
-const drainDelay = 1000
-
+/** Each part is loaded by whom it is for: the primary of several workers has no need of the app. */
 async function main(): Promise<void> {
-  const configuration = readConfiguration(process.env)
-  const stores = await startMissingStores(configuration)
-  const fastify = Fastify(serverOptions(configuration))
-  fastify.addHook('preClose', () => drain(fastify.server))
-  const close = async () => {
-    await fastify.close()
-    await stores.close()
+  const environment = { ...readFile(), ...process.env }
+  const configuration = readConfiguration(environment)
+  if (cluster.isPrimary && configuration.WORKERS > 1) {
+    const { runPrimary } = await import('./process/primary.ts')
+    return runPrimary(configuration)
   }
+  // Not that of the primary, which workers inherit: they read the file anew.
+  Object.assign(process.env, environment)
+  if (cluster.isWorker) {
+    const { runWorker } = await import('./process/worker.ts')
+    return runWorker(configuration)
+  }
+  const { runAlone } = await import('./process/alone.ts')
+  return runAlone(configuration)
+}
 
-  // Not at the end of a start that failed, which would then pass for a success.
-  const skip = ['beforeExit' as const]
-  closeWithGrace({ delay: closeDelay, logger: false, skip }, async ({ signal, err }) => {
-    if (err) fastify.log.fatal({ err }, 'closing after an error that nobody caught')
-    else fastify.log.info({ signal }, 'closing: requests in flight are answered first')
-    await close()
-  })
-
+/** The settings of the file `.env`, where there is one. Those of the environment win. */
+function readFile(): NodeJS.Dict<string> {
   try {
-    await fastify.register(latchkey, {
-      ...process.env,
-      DEMO: configuration.DEMO ?? configuration.NODE_ENV === 'development',
-      ...stores.input,
-      ...(stores.redisClient ? { redisClient: stores.redisClient } : {})
-    })
-    await fastify.listen({ host: configuration.HOST, port: configuration.PORT })
+    return parseEnv(readFileSync('.env', 'utf8'))
   } catch (error) {
-    await close()
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {}
     throw error
   }
-  const address = fastify.server.address()
-  const port = typeof address === 'object' && address ? address.port : configuration.PORT
-  if (configuration.NODE_ENV !== 'production') {
-    const hasDemo = fastify.hasRoute({ method: 'GET', url: '/' })
-    say(banner(configuration, port, stores.description, hasDemo))
-  }
 }
 
-/**
- * Until nobody is connected, or has had the time to be told. Connections that are closed while they idle
- * would be cut under a request that is already on its way.
- */
-async function drain(server: Server): Promise<void> {
-  const connections = promisify(server.getConnections.bind(server))
-  const deadline = performance.now() + drainDelay
-  while (performance.now() < deadline && (await connections()) > 0) await setTimeout(20)
-}
-
-function banner(configuration: Configuration, port: number, description: string[], hasDemo: boolean): string {
-  const url = configuration.PUBLIC_URL.replace(/:0$/, `:${String(port)}`)
-  return [
-    '',
-    `Latchkey is ready:  ${url}   (API at ${url}/docs, Ctrl-C to stop)`,
-    ...description.map((line) => `  ${line}`),
-    hasDemo ? 'Open that URL to watch sessions in the browser, or try it here:' : 'Try it:',
-    `  curl -c cookies.txt -H 'content-type: application/json' -d '{"email":"ada@example.com","password":"correct horse battery"}' ${url}/auth/signup`,
-    `  curl -c cookies.txt -b cookies.txt -X POST ${url}/auth/refresh`,
-    ''
-  ].join('\n')
-}
-
-function say(text: string): void {
-  process.stdout.write(`${text}\n`)
-}
-
-try {
-  // Names of the environment win over those of the file.
-  loadEnvFile()
-} catch (error) {
-  if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
-}
-
-main().catch((error: unknown) => {
-  process.stderr.write(
-    error instanceof ConfigurationError
-      ? `${error.message}\n`
-      : `Latchkey could not start: ${describe(error)}\n`
-  )
+main().catch(async (error: unknown) => {
   process.exitCode = 1
+  if (cluster.isWorker) {
+    // The primary says it, once for all.
+    await tellPrimary({ type: 'failed', reason: describe(error) })
+    process.exit()
+  }
+  const reason = describe(error)
+  process.stderr.write(
+    error instanceof ConfigurationError ? `${reason}\n` : `Latchkey could not start: ${reason}\n`
+  )
 })
 
 /** What went wrong, and why, down to the first cause; the stack is for who develops Latchkey itself. */

@@ -1,8 +1,9 @@
-import type { Ajv } from 'ajv'
+import { Ajv } from 'ajv'
 import { envSchema } from 'env-schema'
 import fp from 'fastify-plugin'
 import ipaddr from 'ipaddr.js'
 import { isIP } from 'node:net'
+import { availableParallelism } from 'node:os'
 import { ConfigurationError } from '../lib/configuration-error.ts'
 import { parseDuration } from '../lib/duration.ts'
 import { Configuration, type ConfigurationInput } from '../schemas/configuration.ts'
@@ -12,6 +13,17 @@ declare module 'fastify' {
     configuration: Configuration
   }
 }
+
+/** One for all readings: a start reads the configuration twice, and compiling its schema takes a while. */
+const ajv = addKeywords(
+  new Ajv({
+    allErrors: true,
+    removeAdditional: true,
+    useDefaults: true,
+    coerceTypes: true,
+    allowUnionTypes: true
+  })
+)
 
 /**
  * Reads and checks the configuration. Does not look at the process's environment by itself.
@@ -29,7 +41,7 @@ export function readConfiguration(input: ConfigurationInput): Configuration {
       schema: Configuration,
       data,
       env: false,
-      ajv: { customOptions: addKeywords }
+      ajv
     })
   } catch (error) {
     throw new ConfigurationError(describe(error))
@@ -149,6 +161,23 @@ function addKeywords(ajv: Ajv): Ajv {
       const seconds = parseDuration(text)
       if (seconds === undefined || seconds < bounds.minimum || seconds > bounds.maximum) return false
       if (place) place.parentData[place.parentDataProperty] = seconds
+      return true
+    }
+  })
+  ajv.addKeyword({
+    keyword: 'workers',
+    type: 'string',
+    modifying: true,
+    error: { message: 'must be auto or a whole number of processes, at least 1' },
+    validate: (
+      { maximum }: { maximum: number },
+      text: string,
+      _schema: unknown,
+      place?: { parentData: Record<string, unknown>; parentDataProperty: string | number }
+    ) => {
+      const count = text === 'auto' ? Math.min(availableParallelism(), maximum) : Number(text)
+      if (!Number.isInteger(count) || count < 1 || count > maximum) return false
+      if (place) place.parentData[place.parentDataProperty] = count
       return true
     }
   })

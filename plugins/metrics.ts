@@ -18,16 +18,27 @@ export interface Metrics {
   securityEvents: Counter<'type'>
   /** Requests that were refused because there was too much to do, by what there was too much of. */
   requestsShed: Counter<'reason'>
-  /** A figure that is read when it is asked for. */
-  gauge(name: string, help: string, read: () => number): void
+  /**
+   * A figure that is read when it is asked for.
+   * @param ofWorkers what it is for all workers of a server together; a number of things adds up
+   */
+  gauge(name: string, help: string, read: () => number, ofWorkers?: 'sum' | 'max'): void
 }
 
-/** Decorates `fastify.metrics`: counters of this instance, published by routes/metrics.ts. */
-export default fp(
-  async (fastify) => {
-    const registry = new Registry()
+/** A registry that also says how the process is. */
+function makeRegistry(): Registry {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  return registry
+}
+
+/**
+ * Decorates `fastify.metrics`: counters of this instance, published by routes/metrics.ts.
+ * @param options.registry one that the caller has, with whatever else is in it
+ */
+export default fp<{ registry?: Registry | undefined }>(
+  async (fastify, { registry = makeRegistry() }) => {
     const registers = [registry]
-    collectDefaultMetrics({ register: registry })
 
     const latency = new Histogram({
       name: 'latchkey_request_duration_seconds',
@@ -77,11 +88,12 @@ export default fp(
         labelNames: ['reason'],
         registers
       }),
-      gauge(name, help, read) {
+      gauge(name, help, read, ofWorkers = 'sum') {
         new Gauge({
           name,
           help,
           registers,
+          aggregator: ofWorkers,
           collect() {
             this.set(read())
           }

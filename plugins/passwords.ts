@@ -1,9 +1,9 @@
-import argon2 from 'argon2'
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import type { onRequestHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
 import PQueue from 'p-queue'
+import { argon2 } from '../argon2/index.ts'
 import { Problem } from '../lib/problem.ts'
 
 declare module 'fastify' {
@@ -49,9 +49,9 @@ const normalize = (password: string) => Buffer.from(password.normalize('NFC'))
 /** Decorates `fastify.passwords`. Hashing is bounded, so that a flood of logins can not slow refreshes. */
 export default fp<PasswordsOptions>(
   async (fastify, { queueDeadline = 5000 }) => {
-    // More hashing threads than cores cost a third of the logins a second.
-    const concurrency = Math.max(1, Math.min(availableParallelism(), threads))
-    const queue = new PQueue({ concurrency })
+    // More hashing threads than cores cost a third of the logins a second. Workers share the cores.
+    const cores = Math.floor(availableParallelism() / fastify.configuration.WORKERS)
+    const queue = new PQueue({ concurrency: Math.max(1, Math.min(cores, threads)) })
     const unknownUserHash = await argon2.hash(randomBytes(32), parameters)
 
     const busy = (reason: 'queue_full' | 'queue_deadline') => {
@@ -90,5 +90,5 @@ export default fp<PasswordsOptions>(
       needsRehash: (hash) => argon2.needsRehash(hash, parameters)
     })
   },
-  { name: 'passwords', dependencies: ['metrics'] }
+  { name: 'passwords', dependencies: ['configuration', 'metrics'] }
 )

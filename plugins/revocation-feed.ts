@@ -137,11 +137,17 @@ export default fp(
       await reconciling
     })
 
-    fastify.metrics.gauge('latchkey_revocations_remembered', 'Ended sessions in memory', () => log.size)
+    fastify.metrics.gauge(
+      'latchkey_revocations_remembered',
+      'Ended sessions in memory',
+      () => log.size,
+      'max'
+    )
     fastify.metrics.gauge(
       'latchkey_revocation_lag_seconds',
       'Time since the revocations were last reconciled with Postgres: the longest that one can be missed',
-      () => (Date.now() - reconciledAt) / 1000
+      () => (Date.now() - reconciledAt) / 1000,
+      'max'
     )
 
     fastify.decorate('revocationFeed', {

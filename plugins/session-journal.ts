@@ -72,7 +72,8 @@ export default fp(
       () => {
         const oldest = journal.oldest()
         return oldest ? Math.max(0, Date.now() - oldest.rotated_at) / 1000 : 0
-      }
+      },
+      'max'
     )
     fastify.metrics.gauge(
       'latchkey_journal_dropped',

@@ -9,7 +9,7 @@ const metrics: FastifyPluginAsyncTypebox = async (fastify) => {
       logLevel: 'warn',
       schema: {
         tags: ['health'],
-        summary: 'Metrics of this process, for Prometheus',
+        summary: 'Metrics of the server, of all its workers, for Prometheus',
         produces: ['text/plain'],
         response: { 200: Type.String() }
       }

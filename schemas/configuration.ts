@@ -17,6 +17,12 @@ const Duration = ({ minimum = 0, maximum = 31_536_000, ...options }: DurationOpt
 const List = (options: StringOptions & { description: string }) =>
   Type.Unsafe<string[]>({ type: 'string', list: true, default: '', ...options })
 
+/** How many processes: a number, or `auto`, read as a number by the keyword `workers`. */
+const Workers = (options: { maximum: number; default: string; description: string }) => {
+  const { maximum, ...annotations } = options
+  return Type.Unsafe<number>({ type: 'string', workers: { maximum }, ...annotations })
+}
+
 /** Seconds. What other nodes may have given out, whatever this one is set to. */
 export const maximumAccessTokenTtl = 1800
 
@@ -36,6 +42,12 @@ export const Configuration = Type.Object({
     description: 'Address to listen on; the container image sets `0.0.0.0`'
   }),
   PORT: Type.Integer({ default: 3000, minimum: 0, maximum: 65535, description: 'Port to listen on' }),
+  WORKERS: Workers({
+    default: '1',
+    maximum: 256,
+    description:
+      'Processes that share the port; `auto` is one for each core. More than one need a Redis that they can share'
+  }),
   PUBLIC_URL: Type.Optional(
     Type.String({
       description:

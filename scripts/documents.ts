@@ -26,6 +26,7 @@ interface Setting {
   type?: string
   enum?: string[]
   list?: boolean
+  workers?: { maximum: number }
   duration?: { minimum: number; maximum: number }
   minimum?: number
   maximum?: number
@@ -60,9 +61,10 @@ function writeBounds(minimum: number | undefined, maximum: number | undefined): 
 }
 
 /** What may be written for a setting, for people. */
-function writeValues({ type, enum: values, list, duration, minimum, maximum }: Setting): string {
+function writeValues({ type, enum: values, list, workers, duration, minimum, maximum }: Setting): string {
   if (values) return values.map(code).join(', ')
   if (list) return 'list'
+  if (workers) return `\`auto\`, or a whole number${writeBounds(1, workers.maximum)}`
   if (duration) return `duration, ${writeDuration(duration.minimum)} to ${writeDuration(duration.maximum)}`
   if (type === 'integer') return `whole number${writeBounds(minimum, maximum)}`
   if (type === 'boolean') return '`true`, `false`'

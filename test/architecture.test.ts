@@ -21,9 +21,11 @@ const rooms: Record<string, Doors> = {
       /^(lib\/|(?!npm:(@?fastify|pg|ioredis|argon2)|node:(fs|tls|https?|dns|child_process))(npm|node):)/,
     types: /^schemas\//
   },
+  // The package in the right build, which everything else takes from here.
+  argon2: { values: /^(npm:argon2$|node:)/ },
   lua: { values: /^(lua\/|node:)/, types: /^npm:ioredis$/ },
   // Another plugin only through its decorator.
-  plugins: { values: /^(lib\/|schemas\/|lua\/|npm:|node:)/, types: /^plugins\// },
+  plugins: { values: /^(lib\/|schemas\/|lua\/|argon2\/|npm:(?!argon2$)|node:)/, types: /^plugins\// },
   // Everything else through `fastify.*`.
   routes: {
     values: /^(schemas\/|lib\/|npm:@sinclair\/typebox$)/,
@@ -41,8 +43,16 @@ const rooms: Record<string, Doors> = {
     types: /^(schemas\/|npm:fastify$)/
   },
   'app.ts': { values: /^(plugins\/|routes\/|schemas\/|lib\/|npm:|node:)/, types: /^lua\// },
-  'server.ts': { values: /^(app\.ts|embedded\/|npm:|node:)/ },
-  cli: { values: /^(cli\/|app\.ts|plugins\/|schemas\/|lib\/|embedded\/|npm:|node:)/, types: /^lua\// },
+  // Listening, signals, workers.
+  process: { values: /^(process\/|app\.ts|embedded\/|lib\/|argon2\/|npm:|node:)/ },
+  // What has to be known before it is known which of these to load.
+  'server.ts': {
+    values: /^(process\/|plugins\/configuration\.ts$|lib\/configuration-error\.ts$|node:)/
+  },
+  cli: {
+    values: /^(cli\/|app\.ts|plugins\/|schemas\/|lib\/|embedded\/|argon2\/|npm:|node:)/,
+    types: /^lua\//
+  },
   scripts: { values: anything },
   bench: { values: /^(?!(test|demo)\/)/ },
   test: { values: /^(?!demo\/)/ }

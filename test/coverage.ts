@@ -7,12 +7,14 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const rooms = [
   'app.ts',
   'server.ts',
+  'argon2',
   'cli',
   'client',
   'embedded',
   'lib',
   'lua',
   'plugins',
+  'process',
   'routes',
   'schemas',
   'verifier'

@@ -7,6 +7,7 @@ import jwt, { type JWT } from '@fastify/jwt'
 import postgres from '@fastify/postgres'
 import redis from '@fastify/redis'
 import swagger from '@fastify/swagger'
+import { Counter, Registry } from 'prom-client'
 import Fastify, { type FastifyError, type FastifyInstance } from 'fastify'
 import { isDeepStrictEqual } from 'node:util'
 import t, { type Test } from 'tap'
@@ -210,4 +211,17 @@ t.test('a second one in the same scope is refused, in a scope of its own it is a
   await t.rejects(async () => twice.register(latchkey, { ...optionsFor(other), prefix: '/other' }), {
     message: /in a scope of its own/
   })
+})
+
+t.test('metrics go to the registry of the host, where it has one', async (t) => {
+  const metricsRegistry = new Registry()
+  new Counter({ name: 'visits_total', help: 'of the host', registers: [metricsRegistry] }).inc(3)
+  const host = Fastify()
+  t.teardown(() => host.close())
+  await host.register(latchkey, { ...optionsFor(await makeStores(t)), metricsRegistry })
+  const { body } = await host.inject('/accounts/metrics')
+  t.match(body, /^visits_total 3$/m)
+  t.match(body, /^latchkey_journal_sessions 0$/m)
+  t.notMatch(body, /process_resident_memory/, 'what else is in it is the business of the host')
+  t.match(await metricsRegistry.metrics(), /latchkey_journal_sessions/)
 })

@@ -20,6 +20,7 @@ const whole = paths.length === 0 && !onServices && process.env['EMBEDDED_REDIS']
 const independent = [
   'stores',
   'embedded',
+  'argon2',
   'docs',
   'lib',
   'schemas',

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { readConfiguration } from '../../app.ts'
 import { ConfigurationError } from '../../lib/configuration-error.ts'
 import { failed, type Check } from '../checks/check.ts'
+import { checkArgon2 } from '../checks/argon2.ts'
 import { checkConfiguration } from '../checks/configuration.ts'
 import { checkPostgres } from '../checks/postgres.ts'
 import { checkPublicUrl } from '../checks/public-url.ts'
@@ -25,7 +26,8 @@ async function examine(): Promise<Check[]> {
         checkPublicUrl(configuration)
       ])
       const keys = postgres.migrated ? [await checkSigningKeys(input)] : []
-      return [...checkConfiguration(asSet), ...postgres.checks, ...keys, ...redis, ...outside]
+      const argon2 = await checkArgon2(configuration)
+      return [...checkConfiguration(asSet), ...postgres.checks, ...keys, ...redis, argon2, ...outside]
     })
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error
@@ -44,7 +46,7 @@ function lines({ name, status, found, advice }: Check): string[] {
 export function addDoctor(program: Command): void {
   program
     .command('doctor')
-    .description('look at configuration, stores, keys and cookies, and say what to do')
+    .description('look at configuration, stores, keys, passwords and cookies, and say what to do')
     .option('--json', 'answer in JSON')
     .addHelpText(
       'after',

@@ -33,6 +33,10 @@ t.test('a server that is well', async (t) => {
     t.match(checks[name], { status: 'ok' }, name)
   t.match(checks['Postgres'], { found: /^version \d+/ })
   t.match(checks['clock of Postgres'], { status: 'ok' })
+  t.match(checks['argon2'], {
+    status: 'ok',
+    found: /^(portable|compiled) .*, \d+\.\d ms of CPU time for a password$/
+  })
   t.match(checks['cookies'], { status: 'ok', found: 'Path=/; HttpOnly; Secure; SameSite=Strict' })
 })
 

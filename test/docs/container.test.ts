@@ -17,6 +17,20 @@ t.test('the image is built from all that the build reads', async (t) => {
   t.notOk(sent.some((path) => path.startsWith('.')))
 })
 
+t.test('the image brings argon2 for processors with AVX2 to where it is looked for', async (t) => {
+  const [build = '', image = ''] = read('Dockerfile')
+    .split(/^FROM .*$/m)
+    .slice(1)
+  const [, folder] = /join\(home, '(.*)'\)/.exec(read('argon2/index.ts')) ?? []
+  t.ok(folder)
+  t.match(build, `RUN npm run --silent tune && mkdir -p node_modules/argon2/${String(folder)}\n`)
+  t.match(
+    image.slice(image.indexOf('npm ci')),
+    `COPY --from=build /app/node_modules/argon2/${String(folder)} ./node_modules/argon2/${String(folder)}\n`,
+    'after the packages, which would replace it'
+  )
+})
+
 t.test('compose opens a port to this machine only, and holds no secret', async (t) => {
   const compose = read('docker-compose.yml')
   const published = [...compose.matchAll(/^ +- (?:'|")?([\w.:]+:\d+)(?:'|")?$/gm)].map(([, port]) => port)

@@ -59,6 +59,7 @@ const notRun: Record<string, string> = {
   'docker compose up': 'needs a container engine',
   'docker build --tag latchkey .': 'needs a container engine',
   'npm ci && npm run build': 'would replace the packages that the tests run with',
+  'npm run tune': 'would compile into the packages that the tests run with; test/argon2 does in a copy',
   'npm run test:faults': 'the gate runs it',
   'npm run soak': 'takes ten minutes; the gate runs it for some seconds',
   'npm run bench': 'takes ten minutes; the gate runs every scenario for a second',

@@ -15,6 +15,7 @@ export interface Node {
 /** A node that is a process of its own, to be killed and started again under the same address. */
 export interface NodeProcess extends Node {
   kill(): Promise<void>
+  readonly pid: number | undefined
   /** Asks it to end (SIGTERM). @returns its exit code */
   terminate(): Promise<number | null>
   start(): Promise<void>
@@ -48,12 +49,14 @@ export async function startNodeProcess(input: ConfigurationInput): Promise<NodeP
   for (const [name, value] of Object.entries(input)) env[name] = String(value)
   const server = fileURLToPath(new URL('../../server.ts', import.meta.url))
 
+  let pid: number | undefined
   let end = async (_signal: NodeJS.Signals): Promise<number | null> => null
   const start = async () => {
     const child = spawn(process.execPath, ['--import', 'tsx', '--import', guard, server], {
       env,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc']
     })
+    ;({ pid } = child)
     let log = ''
     for (const output of [child.stdout, child.stderr])
       output?.setEncoding('utf8').on('data', (text: string) => (log = (log + text).slice(-4000)))
@@ -72,6 +75,9 @@ export async function startNodeProcess(input: ConfigurationInput): Promise<NodeP
   await start()
   return {
     url,
+    get pid() {
+      return pid
+    },
     start,
     kill: async () => void (await end('SIGKILL')),
     terminate: () => end('SIGTERM'),

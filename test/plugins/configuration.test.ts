@@ -27,6 +27,7 @@ t.test('without anything the defaults of the contract hold', async (t) => {
     NODE_ENV: 'development',
     HOST: '127.0.0.1',
     PORT: 3000,
+    WORKERS: 1,
     PUBLIC_URL: 'http://localhost:3000',
     AUDIENCE: 'http://localhost:3000',
     REDIS_PREFIX: 'latchkey:',

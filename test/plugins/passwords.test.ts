@@ -3,6 +3,7 @@ import Fastify from 'fastify'
 import { availableParallelism } from 'node:os'
 import t from 'tap'
 import { build, codeOf, logIn, password, refresh, signUp, tokensOf, type App } from '../helper.ts'
+import configuration, { readConfiguration } from '../../plugins/configuration.ts'
 import metrics from '../../plugins/metrics.ts'
 import passwords from '../../plugins/passwords.ts'
 import { isProblem } from '../problem.ts'
@@ -109,6 +110,7 @@ t.test('a signup that is shed leaves nothing behind', async (t) => {
 t.test('who waits too long for a turn is told so, and is not hashed any more', async (t) => {
   const fastify = Fastify()
   t.teardown(() => fastify.close())
+  await fastify.register(configuration, { configuration: readConfiguration({}) })
   await fastify.register(metrics)
   // Less than any hash takes.
   await fastify.register(passwords, { queueDeadline: 1 })

@@ -68,7 +68,7 @@ t.test('after npm ci --omit=optional', async (t) => {
   mkdirSync(join(folder, 'node_modules'))
   for (const name of readdirSync(join(root, 'node_modules')).filter((name) => !optional.includes(name)))
     symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name))
-  const rooms = ['embedded', 'lib', 'lua', 'migrations', 'plugins', 'routes', 'schemas']
+  const rooms = ['argon2', 'embedded', 'lib', 'lua', 'migrations', 'plugins', 'process', 'routes', 'schemas']
   for (const name of [...rooms, 'app.ts', 'server.ts', 'package.json', 'tsconfig.json'])
     cpSync(join(root, name), join(folder, name), { recursive: true })
   const program = join(folder, 'server.ts')

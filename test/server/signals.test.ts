@@ -28,6 +28,13 @@ t.test('SIGTERM under load: what was asked is answered, then it ends', async (t)
   t.ok(answered() > before, 'requests in flight were answered')
 })
 
+t.test('a crash is one: nothing listens to it', async (t) => {
+  const server = startServer(t, { env: onStores(await makeStores(t)) })
+  await server.ready
+  server.child.kill('SIGILL')
+  t.match(await server.ended, { code: null, signal: 'SIGILL' })
+})
+
 const moments = [
   { signal: 'SIGINT', moment: 'the data folder is made', file: 'postgres.password' },
   { signal: 'SIGTERM', moment: 'PostgreSQL starts', file: 'postgres/postmaster.pid' },

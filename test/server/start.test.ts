@@ -40,6 +40,7 @@ for (const kind of redisKinds) {
     t.match(banner, `Latchkey is ready:  ${url} `)
     t.match(banner, new RegExp(`PostgreSQL 18.* in ${join(folder, '.data/postgres')}, on 127.0.0.1:`))
     t.match(banner, stores[kind])
+    t.match(banner, /^ {2}argon2: (portable|compiled)/m)
     t.match(banner, `curl -c cookies.txt -H 'content-type: application/json' -d '{"email":`)
     t.match(banner, `${url}/auth/signup`)
   })
