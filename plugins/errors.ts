@@ -75,10 +75,9 @@ export default fp(
       const { code, statusCode } = problem
       if (problem.cause instanceof StoreUnavailable)
         fastify.metrics.storeErrors.inc({ store: problem.cause.store })
-      // Shed on purpose, by the hundred when it is: where it comes from is known.
-      if (statusCode === 503 && problem.cause === undefined)
-        request.log.warn({ code, detail: problem.message }, 'request shed')
-      else if (statusCode >= 500) request.log.error({ err: problem, code }, 'request failed')
+      // Shed on purpose, which fastify.shed has told of.
+      const isFault = statusCode >= 500 && !(statusCode === 503 && problem.cause === undefined)
+      if (isFault) request.log.error({ err: problem, code }, 'request failed')
       else request.log.debug({ code, detail: problem.message }, 'request refused')
 
       void reply.headers(problem.headers).header('cache-control', 'no-store')

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
+import { finished } from 'node:stream'
 import type { onRequestHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
 import PQueue from 'p-queue'
 import { argon2 } from '../argon2/index.ts'
-import { Problem } from '../lib/problem.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -13,8 +13,11 @@ declare module 'fastify' {
 }
 
 export interface Passwords {
-  /** `onRequest` hook of routes that hash: where the queue is full they are refused before a store is asked. */
-  refuseWhenFull: onRequestHookHandler
+  /**
+   * `onRequest` hook of routes that hash: lets in as many as may wait for a hash, and refuses the others before
+   * a body is read or a store is asked.
+   */
+  admit: onRequestHookHandler
   /** @returns the PHC string of an argon2id hash */
   hash(password: string): Promise<string>
   /**
@@ -29,8 +32,17 @@ export interface Passwords {
 // OWASP Password Storage Cheat Sheet: argon2id, m=19 MiB, t=2, p=1.
 const parameters = { type: argon2.argon2id, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
 
-/** Hashes that may wait. Beyond it there is no hope that one is done within the deadline on a machine of two cores. */
-const queueLimit = 128
+/** Requests that are let in. With more there is no hope of a hash within the deadline on a machine of two cores. */
+const admittedLimit = 128
+
+/**
+ * ms that a refusal is held back, more or less: who asks again at once, whatever Retry-After says, would else
+ * keep the server busy with refusals, and refreshes waiting.
+ */
+const holdBack = 1000
+
+/** Refusals that are held back at the same time. */
+const heldLimit = 1000
 
 export interface PasswordsOptions {
   /**
@@ -54,16 +66,16 @@ export default fp<PasswordsOptions>(
     const queue = new PQueue({ concurrency: Math.max(1, Math.min(cores, threads)) })
     const unknownUserHash = await argon2.hash(randomBytes(32), parameters)
 
-    const busy = (reason: 'queue_full' | 'queue_deadline') => {
-      fastify.metrics.requestsShed.inc({ reason })
-      return new Problem('temporarily_unavailable', 'Too many people are logging in at once. Try again.', {
-        retryAfter: Math.ceil(queueDeadline / 1000)
-      })
-    }
-    const isFull = () => queue.size >= queueLimit
+    const busy = (reason: 'queue_full' | 'queue_deadline') =>
+      fastify.shed(
+        reason,
+        'Too many people are logging in at once. Try again.',
+        Math.ceil(queueDeadline / 1000)
+      )
+    let admitted = 0
+    let held = 0
 
-    const bounded = async <Result>(work: () => Promise<Result>): Promise<Result> => {
-      if (isFull()) throw busy('queue_full')
+    const inTurn = async <Result>(work: () => Promise<Result>): Promise<Result> => {
       const signal = AbortSignal.timeout(queueDeadline)
       return queue.add(work, { signal }).catch((error: unknown) => {
         throw error === signal.reason ? busy('queue_deadline') : error
@@ -78,17 +90,31 @@ export default fp<PasswordsOptions>(
     )
 
     fastify.decorate('passwords', {
-      refuseWhenFull(_request, _reply, done) {
-        if (isFull()) done(busy('queue_full'))
-        else done()
+      admit(_request, reply, done) {
+        if (admitted < admittedLimit) {
+          admitted += 1
+          finished(reply.raw, () => {
+            admitted -= 1
+          })
+          done()
+        } else if (held < heldLimit) {
+          held += 1
+          setTimeout(
+            () => {
+              held -= 1
+              done(busy('queue_full'))
+            },
+            holdBack * (0.5 + Math.random())
+          )
+        } else done(busy('queue_full'))
       },
-      hash: (password) => bounded(() => argon2.hash(normalize(password), parameters)),
+      hash: (password) => inTurn(() => argon2.hash(normalize(password), parameters)),
       async verify(hash, password) {
-        const matches = await bounded(() => argon2.verify(hash ?? unknownUserHash, normalize(password)))
+        const matches = await inTurn(() => argon2.verify(hash ?? unknownUserHash, normalize(password)))
         return matches && hash !== undefined
       },
       needsRehash: (hash) => argon2.needsRehash(hash, parameters)
     })
   },
-  { name: 'passwords', dependencies: ['configuration', 'metrics'] }
+  { name: 'passwords', dependencies: ['configuration', 'metrics', 'load-shedding'] }
 )

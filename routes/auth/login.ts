@@ -12,7 +12,7 @@ const login: FastifyPluginAsyncTypebox = async (fastify) => {
   fastify.post(
     '/auth/login',
     {
-      onRequest: [fastify.refuseCrossSite, fastify.passwords.refuseWhenFull],
+      onRequest: [fastify.refuseCrossSite, fastify.passwords.admit],
       schema: {
         tags: ['auth'],
         summary: 'Log in',

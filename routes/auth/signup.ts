@@ -8,7 +8,7 @@ const signup: FastifyPluginAsyncTypebox = async (fastify) => {
   fastify.post(
     '/auth/signup',
     {
-      onRequest: [fastify.refuseCrossSite, fastify.passwords.refuseWhenFull],
+      onRequest: [fastify.refuseCrossSite, fastify.passwords.admit],
       schema: {
         tags: ['auth'],
         summary: 'Make an account and log in',
