@@ -32,7 +32,8 @@ export interface BenchedServer {
 export async function startServer(
   program: Program,
   { databaseUrl, redisUrl }: Stores,
-  settings: NodeJS.ProcessEnv = {}
+  settings: NodeJS.ProcessEnv = {},
+  nodeOptions: readonly string[] = []
 ): Promise<BenchedServer> {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-bench-'))
   const name = `latchkey_bench_${randomBytes(6).toString('hex')}`
@@ -40,7 +41,7 @@ export async function startServer(
   await admin.connect()
   await admin.query(`CREATE DATABASE ${name}`)
 
-  const server = spawn(process.execPath, programs[program], {
+  const server = spawn(process.execPath, [...nodeOptions, ...programs[program]], {
     cwd: folder,
     env: {
       PATH: process.env['PATH'],

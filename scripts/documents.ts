@@ -298,6 +298,25 @@ const benchHead = [
   'peak RSS MB'
 ]
 
+/** What bench/profile.ts writes. */
+interface ProfileResult {
+  commit: string
+  shares: Record<string, Record<string, number>>
+}
+
+/** The parts of a request's CPU time, of each scenario, the largest of the first one first. */
+export function profileSummary(json: string): string {
+  const { commit, shares } = JSON.parse(json) as ProfileResult
+  const names = Object.keys(shares)
+  const parts = [...new Set(Object.values(shares).flatMap((parts) => Object.keys(parts)))]
+  const percent = (name: string, part: string) => {
+    const share = shares[name]?.[part]
+    return share === undefined ? '–' : `${number(share * 100)} %`
+  }
+  const rows = parts.map((part) => [part, ...names.map((name) => percent(name, part))])
+  return `${table(['', ...names.map(code)], rows)}\n\nCommit ${commit}, on the same machine.`
+}
+
 export function benchSummary(json: string): string {
   const result = JSON.parse(json) as BenchResult
   const { machine, scenarios, loginFlood, settings } = result
@@ -343,12 +362,14 @@ function fill(page: string, name: string, content: string): string {
 export function generatedDocuments(openapi: OpenApi, read: (path: string) => string): Map<string, string> {
   const httpApi = fill(read('docs/http-api.md'), 'routes', routesTable(openapi))
   const promises = fill(read('docs/promises.md'), 'faults', faultsTable(read('docs/results/faults.ndjson')))
+  const performance = fill(
+    read('docs/performance.md'),
+    'bench',
+    benchSummary(read('docs/results/bench.json'))
+  )
   return new Map([
     ['.env.example', envExample()],
-    [
-      'docs/performance.md',
-      fill(read('docs/performance.md'), 'bench', benchSummary(read('docs/results/bench.json')))
-    ],
+    ['docs/performance.md', fill(performance, 'profile', profileSummary(read('docs/results/profile.json')))],
     ['docs/promises.md', fill(promises, 'soak', soakSummary(read('docs/results/soak.json')))],
     ['docs/configuration.md', fill(read('docs/configuration.md'), 'settings', configurationTable())],
     ['docs/http-api.md', fill(httpApi, 'problem codes', problemsTable())]
