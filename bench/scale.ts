@@ -5,6 +5,7 @@ import { Command, InvalidArgumentError } from 'commander'
 import type { FastifyInstance } from 'fastify'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { summarizeRounds, unexpected, type Figures } from './figures.ts'
 import {
   entrySizes,
@@ -23,11 +24,15 @@ import { showProgress } from './progress.ts'
 import { write } from './report.ts'
 import { startServer, type BenchedServer } from './server.ts'
 import { makeClients, type Clients } from './spread-refreshes.ts'
+import { median } from './statistics.ts'
 import { openStores, type Stores } from './stores.ts'
 import { fillIn, openNode } from './synthetic-sessions.ts'
 
 /** Sessions that are filled in before Ctrl-C is heard. */
 const step = 20_000
+
+/** ms until the journal, which writes once a second, has written what a load has left */
+const journalPause = 1200
 
 interface Given extends Omit<MeasureOptions, 'settings'> {
   sessions: number[]
@@ -41,7 +46,7 @@ interface Level {
   postgres: PostgresFootprint & { wal_bytes_per_refresh: number }
   refresh: Figures
   fewest: Figures
-  /** By the fewest. */
+  /** By the fewest, the median of the rounds. */
   ratio: { p50: number; p99: number; cpu_per_request: number }
   rounds: Record<'refresh' | 'fewest', Figures[]>
 }
@@ -98,6 +103,7 @@ async function measureScale(
     signal.throwIfAborted()
     const figures = await load(server, { ...options, duration }, () => clients.requests(sessions))
     clients.settle()
+    await setTimeout(journalPause)
     return figures
   }
 
@@ -131,10 +137,17 @@ async function measureScale(
       let work: Work = { redis_cpu_us: 0, wal_bytes: 0 }
       for (let count = 1; count <= options.rounds; count++) {
         progress.begin(`round ${String(count)} of ${String(options.rounds)}`, 2 * options.duration)
-        rounds.fewest.push(await round(few, fewest, options.duration))
-        const before = await workSoFar(many.scope)
-        rounds.refresh.push(await round(many, sessions, options.duration))
-        work = add(work, before, await workSoFar(many.scope))
+        const measureFew = async () => {
+          rounds.fewest.push(await round(few, fewest, options.duration))
+        }
+        const measureMany = async () => {
+          const before = await workSoFar(many.scope)
+          rounds.refresh.push(await round(many, sessions, options.duration))
+          work = add(work, before, await workSoFar(many.scope))
+        }
+        // Neither always comes second.
+        for (const measure of count % 2 === 0 ? [measureMany, measureFew] : [measureFew, measureMany])
+          await measure()
       }
 
       const [refresh, control] = [summarizeRounds(rounds.refresh), summarizeRounds(rounds.fewest)]
@@ -149,7 +162,7 @@ async function measureScale(
         sessions,
         redis: { ...redis, cpu_us_per_refresh: work.redis_cpu_us / refresh.requests },
         postgres: { ...postgres, wal_bytes_per_refresh: work.wal_bytes / refresh.requests },
-        ...{ refresh, fewest: control, ratio: ratioOf(refresh, control), rounds }
+        ...{ refresh, fewest: control, ratio: ratioOf(rounds), rounds }
       })
     }
     return { fewest, entries, levels: results, faults }
@@ -165,11 +178,12 @@ const add = (sum: Work, before: Work, after: Work): Work => ({
   wal_bytes: sum.wal_bytes + after.wal_bytes - before.wal_bytes
 })
 
-const ratioOf = (many: Figures, few: Figures): Level['ratio'] => ({
-  p50: many.p50_ms / few.p50_ms,
-  p99: many.p99_ms / few.p99_ms,
-  cpu_per_request: many.cpu_us_per_request / few.cpu_us_per_request
-})
+/** Of the two halves of each round, the medians: what slows the machine down for a while slows both. */
+function ratioOf({ refresh, fewest }: Level['rounds']): Level['ratio'] {
+  const by = (name: 'p50_ms' | 'p99_ms' | 'cpu_us_per_request') =>
+    median(refresh.map((figures, index) => figures[name] / (fewest[index]?.[name] ?? NaN)))
+  return { p50: by('p50_ms'), p99: by('p99_ms'), cpu_per_request: by('cpu_us_per_request') }
+}
 
 /** For people at a terminal. */
 function describe({ fewest, levels, entries }: ScaleReport): string {

@@ -45,16 +45,16 @@ export function scaleTable(json: string): string {
   ]
   const rows = levels.map(({ sessions, redis, postgres, refresh, fewest: few, ratio }) => [
     whole(sessions),
-    `${number(refresh.p50_ms)} / ${number(few.p50_ms)} = **${number(ratio.p50)}**`,
-    `${number(refresh.p99_ms)} / ${number(few.p99_ms)} = **${number(ratio.p99)}**`,
-    `${number(refresh.cpu_us_per_request)} / ${number(few.cpu_us_per_request)} = **${number(ratio.cpu_per_request)}**`,
+    `${number(refresh.p50_ms)} / ${number(few.p50_ms)}, **${number(ratio.p50)}**`,
+    `${number(refresh.p99_ms)} / ${number(few.p99_ms)}, **${number(ratio.p99)}**`,
+    `${number(refresh.cpu_us_per_request)} / ${number(few.cpu_us_per_request)}, **${number(ratio.cpu_per_request)}**`,
     number(redis.cpu_us_per_refresh),
     number(redis.bytes_per_session),
     number(postgres.bytes_per_session)
   ])
   return [
     table(head, rows),
-    `Each by the same server with ${whole(fewest)} sessions, in turn. ${String(connections)} connections, ` +
+    `So many sessions / ${whole(fewest)} in turn, and the ratio: the median of the rounds' own. ${String(connections)} connections, ` +
       `${String(rounds)} rounds of ${String(duration)} s; ${writeMachine(machine)}; commit ${commit}.`
   ].join('\n\n')
 }
