@@ -133,7 +133,7 @@ export function describeSize(workload: Workload, size: Size): string {
       '',
       `${decimal(size.postgres_rows)} rows updated a second, in ${counted(size.postgres_transactions, 'transaction', 'transactions')}`
     ],
-    ['', `at most ${writeBytes(size.wal_bytes_per_second)} of write-ahead log a second`]
+    ['', `about ${writeBytes(size.wal_bytes_per_second)} of write-ahead log a second`]
   ]
   return rows.map(([name = '', value = '']) => `${name.padEnd(10)} ${value}`).join('\n')
 }
