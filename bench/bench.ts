@@ -3,7 +3,7 @@
 // have been, or where a session is not its owner's any more.
 import { Argument, Command, InvalidArgumentError } from 'commander'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { draw } from './chart.ts'
 import { measureLoginFlood } from './login-flood.ts'
 import { commit, describeMachine } from './machine.ts'
@@ -20,11 +20,12 @@ interface Given extends Omit<MeasureOptions, 'settings'> {
   set?: Record<string, string>
   json: boolean
   out?: string | false
+  name: string
 }
 
 const say = (text: string) => process.stdout.write(`${text}\n`)
 
-async function bench(given: Name[], { set, json, out, ...numbers }: Given): Promise<void> {
+async function bench(given: Name[], { set, json, out, name: file, ...numbers }: Given): Promise<void> {
   const chosen = given.length > 0 ? given : names
   const folder = out ?? (given.length > 0 ? false : 'docs/results')
   // Each connection refreshes its one session as fast as it can.
@@ -53,7 +54,7 @@ async function bench(given: Name[], { set, json, out, ...numbers }: Given): Prom
       else report.scenarios[name] = await measure(scenarios[name], options, surroundings)
     }
     progress.end()
-    publish(report, json, folder)
+    publish(report, json, folder === false ? false : join(folder, file))
   } catch (error) {
     if (!interrupted.signal.aborted) throw error
     process.exitCode = 130
@@ -63,7 +64,8 @@ async function bench(given: Name[], { set, json, out, ...numbers }: Given): Prom
   }
 }
 
-function publish(report: Report, json: boolean, folder: string | false): void {
+/** @param path of the files that are written, without `.json` and `.svg` */
+function publish(report: Report, json: boolean, path: string | false): void {
   const precise = (_: string, value: unknown) =>
     typeof value === 'number' ? Math.round(value * 1e6) / 1e6 : value
   const written = JSON.stringify(report, precise, 1)
@@ -73,11 +75,11 @@ function publish(report: Report, json: boolean, folder: string | false): void {
   if (faults.length > 0) {
     process.stderr.write(`WRONG:\n${faults.map((fault) => `  ${fault}`).join('\n')}\n`)
     process.exitCode = 1
-  } else if (folder !== false) {
-    mkdirSync(folder, { recursive: true })
-    writeFileSync(join(folder, 'bench.json'), `${written}\n`)
-    writeFileSync(join(folder, 'bench.svg'), draw(report))
-    process.stderr.write(`written: ${join(folder, 'bench.json')} and bench.svg\n`)
+  } else if (path !== false) {
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(`${path}.json`, `${written}\n`)
+    writeFileSync(`${path}.svg`, draw(report))
+    process.stderr.write(`written: ${path}.json and .svg\n`)
   }
 }
 
@@ -107,10 +109,8 @@ await new Command('npm run bench --')
   .option('--warm-up <s>', 'of each server, not measured', atLeast(0), 2)
   .option('--set <NAME=value>', 'a setting of Latchkey, any number of times', setting)
   .option('--json', 'print JSON', false)
-  .option(
-    '--out <folder>',
-    'where bench.json and bench.svg are written (default: docs/results, where all are measured)'
-  )
+  .option('--out <folder>', 'where the results are written (default: docs/results, where all are measured)')
+  .option('--name <name>', 'of the files of results, without .json and .svg', 'bench')
   .option('--no-out', 'write nothing')
   .action(bench)
   .parseAsync()

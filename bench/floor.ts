@@ -4,7 +4,7 @@
 import argon2 from 'argon2'
 import { createSigner, createVerifier } from 'fast-jwt'
 import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
-import { Redis, type Result } from 'ioredis'
+import type { Result } from 'ioredis'
 import { LRUCache } from 'lru-cache'
 import { createHash, generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
@@ -17,6 +17,7 @@ import { toUser, userColumns, type UserRow } from '../lib/user.ts'
 import { LoginBody, SignupBody } from '../schemas/auth.ts'
 import { TokenAnswer, User, type AccessTokenClaims, type RefreshTokenClaims } from '../schemas/tokens.ts'
 import { parameters } from './argon2.ts'
+import { connectRedis } from './redis.ts'
 
 declare module 'ioredis' {
   interface RedisCommander<Context> {
@@ -35,7 +36,7 @@ await pool.query(`CREATE TABLE users (
   id uuid PRIMARY KEY, email text UNIQUE, password_hash text, name text, role text DEFAULT 'user',
   email_verified boolean DEFAULT false, created_at timestamptz DEFAULT now())`)
 
-const redis = new Redis(REDIS_URL.replace('unix://', ''), { enableAutoPipelining: true })
+const redis = connectRedis(REDIS_URL)
 redis.defineCommand('create', {
   numberOfKeys: 1,
   lua: `redis.call('HSET', KEYS[1], 'gen', 1, 'user', ARGV[1])

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { availableParallelism, cpus, release, totalmem, type } from 'node:os'
-import { Redis } from 'ioredis'
 import pg from 'pg'
+import { connectRedis, mastersOf } from './redis.ts'
 import type { Stores } from './stores.ts'
 
 export interface Machine {
@@ -35,10 +35,12 @@ async function postgresVersion(connectionString: string): Promise<string> {
 }
 
 async function redisVersion(url: string): Promise<string> {
-  const redis = new Redis(url.replace('unix://', ''))
+  const redis = connectRedis(url)
   const info = await redis.info('server')
+  const masters = await mastersOf(redis)
   redis.disconnect()
-  return /redis_version:(\S+)/.exec(info)?.[1] ?? 'unknown'
+  const version = /redis_version:(\S+)/.exec(info)?.[1] ?? 'unknown'
+  return masters.length > 1 ? `${version} (Cluster of ${String(masters.length)} masters)` : version
 }
 
 /** The commit that is measured, and whether it has changes. */

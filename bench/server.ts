@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { Redis } from 'ioredis'
 import pg from 'pg'
+import { removeKeys } from './redis.ts'
 import type { Stores } from './stores.ts'
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url))
@@ -24,6 +24,8 @@ export interface BenchedServer {
   program: Program
   url: string
   pid: number
+  /** What another node needs to be one of the same: the stores, the key of the tokens, and the port in their issuer. */
+  settings: Record<'PORT' | 'DATABASE_URL' | 'REDIS_URL' | 'REDIS_PREFIX' | 'SECRET_KEY', string>
   /** Ends it and removes what it made. */
   stop: () => Promise<void>
 }
@@ -41,17 +43,16 @@ export async function startServer(
   await admin.connect()
   await admin.query(`CREATE DATABASE ${name}`)
 
+  const own = {
+    PORT: '0',
+    DATABASE_URL: Object.assign(new URL(databaseUrl), { pathname: `/${name}` }).href,
+    REDIS_URL: redisUrl,
+    REDIS_PREFIX: `${name}:`,
+    SECRET_KEY: randomBytes(48).toString('base64url')
+  }
   const server = spawn(process.execPath, [...nodeOptions, ...programs[program]], {
     cwd: folder,
-    env: {
-      PATH: process.env['PATH'],
-      PORT: '0',
-      ...settings,
-      DATABASE_URL: Object.assign(new URL(databaseUrl), { pathname: `/${name}` }).href,
-      REDIS_URL: redisUrl,
-      REDIS_PREFIX: `${name}:`,
-      SECRET_KEY: randomBytes(48).toString('base64url')
-    },
+    env: { PATH: process.env['PATH'], ...settings, ...own },
     stdio: ['ignore', 'pipe', 'inherit'],
     // Ctrl-C is for the bench, which ends it in good order.
     detached: true
@@ -63,22 +64,15 @@ export async function startServer(
     }
     await admin.query(`DROP DATABASE ${name} WITH (FORCE)`)
     await admin.end()
-    await forget(redisUrl, `${name}:*`)
+    await removeKeys(redisUrl, own.REDIS_PREFIX)
     rmSync(folder, { recursive: true, force: true })
   }
   for await (const line of createInterface(server.stdout)) {
     const [, url] = /ready: +(http:\S+)/.exec(line) ?? []
     // Its output is read on, so that it never waits for us.
     server.stdout.resume()
-    if (url && server.pid !== undefined) return { program, url, pid: server.pid, stop }
+    if (url && server.pid !== undefined) return { program, url, pid: server.pid, settings: own, stop }
   }
   await stop()
   throw new Error(`${program} did not start`)
-}
-
-async function forget(redisUrl: string, pattern: string): Promise<void> {
-  const redis = new Redis(redisUrl.replace('unix://', ''))
-  for await (const keys of redis.scanStream({ match: pattern, count: 1000 }) as AsyncIterable<string[]>)
-    if (keys.length > 0) await redis.del(...keys)
-  redis.disconnect()
 }

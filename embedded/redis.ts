@@ -58,6 +58,8 @@ export async function startEmbeddedRedis(folder: DataFolder): Promise<EmbeddedRe
     appendonly: 'yes',
     appendfsync: 'everysec',
     save: '',
+    // Entries of sessions that were replayed stay in their compact form (docs/sizing.md).
+    'hash-max-listpack-value': '1024',
     daemonize: 'no',
     logfile: ''
   }

@@ -36,6 +36,10 @@ const tell = (worker: Worker, message: FromPrimary) => {
   worker.send(message, () => undefined)
 }
 
+// Workers take connections off the shared socket themselves. One that the primary hands to a worker that dies in
+// that moment is answered by nobody, and never closed.
+cluster.schedulingPolicy = cluster.SCHED_NONE
+
 /** Starts worker processes, and keeps as many of them as there should be. */
 export function startWorkers(count: number, environment: NodeJS.ProcessEnv, log: Logger): Workers {
   const metrics = followMetrics()
@@ -163,6 +167,9 @@ export function startWorkers(count: number, environment: NodeJS.ProcessEnv, log:
   }
 }
 
+/** ms that what an ended worker has said may take to arrive. */
+const lastWords = 500
+
 /** How it ended, once all that it has said has been heard. */
 async function endOf(worker: Worker): Promise<string> {
   const exit = new Promise<string>((resolve) => {
@@ -175,7 +182,9 @@ async function endOf(worker: Worker): Promise<string> {
   })
   const disconnect = new Promise((resolve) => worker.once('disconnect', resolve))
   const how = await exit
-  if (worker.process.pid !== undefined) await disconnect
+  // Which does not always come where it was killed in the middle of a message.
+  if (worker.process.pid !== undefined)
+    await Promise.race([disconnect, setTimeout(lastWords, undefined, { ref: false })])
   return how
 }
 

@@ -1,6 +1,8 @@
 import { problems } from '../lib/problem.ts'
 import { Configuration } from '../schemas/configuration.ts'
 import { formType } from '../schemas/oauth.ts'
+import { code, number, table, writeMachine, type Machine } from './markdown.ts'
+import { costsTable, entriesTable, scaleTable, sizeExample } from './scale-documents.ts'
 
 /** What is read of an OpenAPI document. */
 export interface OpenApi {
@@ -35,11 +37,6 @@ interface Setting {
 }
 
 const settings: Record<string, Setting> = Configuration.properties
-
-const table = (head: string[], rows: string[][]) =>
-  [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
-
-const code = (text: string) => `\`${text}\``
 
 /** 1800 → `30m` */
 function writeDuration(seconds: number): string {
@@ -238,15 +235,7 @@ interface BenchResult {
   duration: number
   connections: number
   settings: Record<string, string>
-  machine: {
-    cpu: string
-    cores: number
-    memory_gb: number
-    os: string
-    node: string
-    postgres: string
-    redis: string
-  }
+  machine: Machine
   scenarios: Record<
     string,
     {
@@ -265,11 +254,6 @@ interface BenchResult {
     logins: Record<string, number>
     rss_growth_mb: number
   }
-}
-
-function number(value: number): string {
-  const digits = value >= 100 ? 0 : value >= 10 ? 1 : 2
-  return value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits })
 }
 
 function benchRows({ scenarios }: BenchResult): string[][] {
@@ -339,8 +323,7 @@ export function benchSummary(json: string): string {
   const set = Object.entries(settings).map(([name, value]) => `${name}=${value}`)
   parts.push(
     `${String(result.connections)} connections, ${String(result.rounds)} rounds of ${String(result.duration)} s. ` +
-      `${String(machine.cores)} × ${machine.cpu}, ${String(machine.memory_gb)} GB, ${machine.os}, Node ${machine.node}, ` +
-      `PostgreSQL ${machine.postgres}, Redis ${machine.redis}; ${set.join(', ')}; commit ${result.commit}.`
+      `${writeMachine(machine)}; ${set.join(', ')}; commit ${result.commit}.`
   )
   return parts.join('\n\n')
 }
@@ -355,6 +338,9 @@ function fill(page: string, name: string, content: string): string {
   return `${page.slice(0, from + start.length)}\n${content}\n${page.slice(to)}`
 }
 
+const fillAll = (page: string, parts: Record<string, string>) =>
+  Object.entries(parts).reduce((filled, [name, content]) => fill(filled, name, content), page)
+
 /**
  * The files that are generated, in whole or in part, as they have to be.
  * @param read the text of a file of the repository as it is
@@ -362,14 +348,23 @@ function fill(page: string, name: string, content: string): string {
 export function generatedDocuments(openapi: OpenApi, read: (path: string) => string): Map<string, string> {
   const httpApi = fill(read('docs/http-api.md'), 'routes', routesTable(openapi))
   const promises = fill(read('docs/promises.md'), 'faults', faultsTable(read('docs/results/faults.ndjson')))
-  const performance = fill(
-    read('docs/performance.md'),
-    'bench',
-    benchSummary(read('docs/results/bench.json'))
-  )
+  const results = {
+    bench: benchSummary(read('docs/results/bench.json')),
+    profile: profileSummary(read('docs/results/profile.json')),
+    cluster: benchSummary(read('docs/results/bench-cluster.json'))
+  }
+  const performance = fillAll(read('docs/performance.md'), results)
+  const scale = read('docs/results/scale.json')
+  const sizing = fillAll(read('docs/sizing.md'), {
+    size: sizeExample(scale),
+    costs: costsTable(scale),
+    scale: scaleTable(scale),
+    entries: entriesTable(scale)
+  })
   return new Map([
     ['.env.example', envExample()],
-    ['docs/performance.md', fill(performance, 'profile', profileSummary(read('docs/results/profile.json')))],
+    ['docs/performance.md', performance],
+    ['docs/sizing.md', sizing],
     ['docs/promises.md', fill(promises, 'soak', soakSummary(read('docs/results/soak.json')))],
     ['docs/configuration.md', fill(read('docs/configuration.md'), 'settings', configurationTable())],
     ['docs/http-api.md', fill(httpApi, 'problem codes', problemsTable())]

@@ -62,6 +62,9 @@ const notRun: Record<string, string> = {
   'npm run tune': 'would compile into the packages that the tests run with; test/argon2 does in a copy',
   'npm run test:faults': 'the gate runs it',
   'npm run soak': 'takes ten minutes; the gate runs it for some seconds',
+  'npm run bench:scale': 'takes five minutes; test/bench/scale.test.ts fills in some hundred sessions',
+  'npm run size -- --sessions 10000000 --access-ttl 15m':
+    'test/docs/generated.test.ts compares its output, test/scripts/sizing.test.ts runs it',
   'npm run bench': 'takes ten minutes; the gate runs every scenario for a second',
   'export DATABASE_URL=postgres://postgres@127.0.0.1:5432/postgres REDIS_URL=redis://127.0.0.1:6379':
     'the gate runs what follows',

@@ -16,6 +16,8 @@ export interface Node {
 export interface NodeProcess extends Node {
   kill(): Promise<void>
   readonly pid: number | undefined
+  /** The end of what it has said since its last start. */
+  readonly log: string
   /** Asks it to end (SIGTERM). @returns its exit code */
   terminate(): Promise<number | null>
   start(): Promise<void>
@@ -50,6 +52,7 @@ export async function startNodeProcess(input: ConfigurationInput): Promise<NodeP
   const server = fileURLToPath(new URL('../../server.ts', import.meta.url))
 
   let pid: number | undefined
+  let log = ''
   let end = async (_signal: NodeJS.Signals): Promise<number | null> => null
   const start = async () => {
     const child = spawn(process.execPath, ['--import', 'tsx', '--import', guard, server], {
@@ -57,7 +60,7 @@ export async function startNodeProcess(input: ConfigurationInput): Promise<NodeP
       stdio: ['ignore', 'pipe', 'pipe', 'ipc']
     })
     ;({ pid } = child)
-    let log = ''
+    log = ''
     for (const output of [child.stdout, child.stderr])
       output?.setEncoding('utf8').on('data', (text: string) => (log = (log + text).slice(-4000)))
     const gone = once(child, 'exit')
@@ -77,6 +80,9 @@ export async function startNodeProcess(input: ConfigurationInput): Promise<NodeP
     url,
     get pid() {
       return pid
+    },
+    get log() {
+      return log
     },
     start,
     kill: async () => void (await end('SIGKILL')),

@@ -37,7 +37,8 @@ void t.test('Workers of a server are killed at random moments', async (t) => {
     // One of them, and at the end all at once.
     for (const worker of round < 3 ? workers().slice(0, 1) : workers()) process.kill(worker, 'SIGKILL')
     if (round === 2) traffic.leave()
-    await until('two workers again', async () => workers().length === 2)
+    const explain = () => `Its log ends:\n${node.log}`
+    await until('two workers again', async () => workers().length === 2, { explain })
     await traffic.recovers()
   }
   await traffic.end(t)
