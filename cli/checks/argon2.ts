@@ -1,6 +1,7 @@
 import Fastify from 'fastify'
 import { argon2Build, canTune } from '../../argon2/index.ts'
 import configurationPlugin from '../../plugins/configuration.ts'
+import loadShedding from '../../plugins/load-shedding.ts'
 import metrics from '../../plugins/metrics.ts'
 import passwords from '../../plugins/passwords.ts'
 import type { Configuration } from '../../schemas/configuration.ts'
@@ -13,8 +14,7 @@ async function measure(configuration: Configuration): Promise<number> {
   const fastify = Fastify()
   try {
     await fastify.register(configurationPlugin, { configuration })
-    await fastify.register(metrics)
-    await fastify.register(passwords)
+    for (const plugin of [metrics, loadShedding, passwords]) await fastify.register(plugin)
     await fastify.ready()
     const times: number[] = []
     while (times.length < rounds) {
