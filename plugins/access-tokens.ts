@@ -103,12 +103,12 @@ export default fp(
       return { kid: header.kid, claims: payload }
     }
 
-    // Whoever reads the claims of one request must not change those of the next.
     const verified = new LRUCache<string, { kid: string; claims: AccessTokenClaims }>({ max: 10_000 })
     const verify = async (token: string) => {
       const known = verified.get(token)
       if (known && Date.now() < known.claims.exp * 1000 && signingKeys.accepts(known.kid)) return known.claims
       const found = await verifyWhole(token)
+      // Whoever reads the claims of one request must not change those of the next.
       Object.freeze(found.claims.amr)
       Object.freeze(found.claims)
       verified.set(token, found)

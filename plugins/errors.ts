@@ -75,7 +75,7 @@ export default fp(
       const { code, statusCode } = problem
       if (problem.cause instanceof StoreUnavailable)
         fastify.metrics.storeErrors.inc({ store: problem.cause.store })
-      // Shed on purpose, which fastify.shed has told of.
+      // A 503 without a cause is a refusal on purpose: fastify.shed tells of those that come by the thousand.
       const isFault = statusCode >= 500 && !(statusCode === 503 && problem.cause === undefined)
       if (isFault) request.log.error({ err: problem, code }, 'request failed')
       else request.log.debug({ code, detail: problem.message }, 'request refused')

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { finished } from 'node:stream'
-import type { onRequestHookHandler } from 'fastify'
+import type { preHandlerHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
 import PQueue from 'p-queue'
 import { argon2 } from '../argon2/index.ts'
@@ -14,10 +14,10 @@ declare module 'fastify' {
 
 export interface Passwords {
   /**
-   * `onRequest` hook of routes that hash: lets in as many as may wait for a hash, and refuses the others before
-   * a body is read or a store is asked.
+   * `preHandler` hook of routes that hash: lets in as many as may wait for a hash, and refuses the others before
+   * a store is asked. After the body is read, as slow bodies would else keep everybody out.
    */
-  admit: onRequestHookHandler
+  admit: preHandlerHookHandler
   /** @returns the PHC string of an argon2id hash */
   hash(password: string): Promise<string>
   /**
@@ -53,7 +53,7 @@ export interface PasswordsOptions {
 }
 
 /** What libuv runs by itself (https://docs.libuv.org/en/v1.x/threadpool.html); one is left to DNS and files. */
-const threads = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) - 1
+const threads = (Number(process.env['UV_THREADPOOL_SIZE']) || 4) - 1
 
 /** NFC, so that the same password typed on another keyboard is the same bytes (NIST SP 800-63B-4 §3.1.1.2). */
 const normalize = (password: string) => Buffer.from(password.normalize('NFC'))

@@ -12,7 +12,8 @@ const login: FastifyPluginAsyncTypebox = async (fastify) => {
   fastify.post(
     '/auth/login',
     {
-      onRequest: [fastify.refuseCrossSite, fastify.passwords.admit],
+      onRequest: fastify.refuseCrossSite,
+      preHandler: fastify.passwords.admit,
       schema: {
         tags: ['auth'],
         summary: 'Log in',

@@ -8,7 +8,8 @@ const signup: FastifyPluginAsyncTypebox = async (fastify) => {
   fastify.post(
     '/auth/signup',
     {
-      onRequest: [fastify.refuseCrossSite, fastify.passwords.admit],
+      onRequest: fastify.refuseCrossSite,
+      preHandler: fastify.passwords.admit,
       schema: {
         tags: ['auth'],
         summary: 'Make an account and log in',

@@ -4,6 +4,7 @@ import { forgeries } from '../forgeries.ts'
 import { bearer, build, codeOf, signUp, type App } from '../helper.ts'
 import { outboundRequests } from '../outbound.ts'
 import { isProblem } from '../problem.ts'
+import { until } from '../stores/until.ts'
 
 const me = (app: App, token: string) => app.inject({ url: '/auth/me', headers: bearer(token) })
 
@@ -34,6 +35,20 @@ t.test('a token with any one of its characters changed is refused, also after it
     t.same(new Set(codes), new Set(['access_token_invalid']), `seen: ${String(seen)}`)
     t.equal((await me(app, access_token)).statusCode, 200)
   }
+})
+
+t.test('a token that was seen expires all the same, and its claims can not be changed', async (t) => {
+  const app = await build(t)
+  const { access_token } = await signUp(app)
+  const { header, claims } = decode(access_token)
+  const exp = Math.floor(Date.now() / 1000) + 2
+  const brief = signEs256(header, { ...claims, exp }, await accessTokenKey(app.stores))
+  t.equal((await me(app, brief)).statusCode, 200)
+  const seen = await app.scope.accessTokens.verify(brief)
+  t.throws(() => Object.assign(seen, { role: 'admin' }), TypeError)
+  t.throws(() => seen.amr.push('otp'), TypeError)
+  await until('it to expire', async () => (await me(app, brief)).statusCode === 401)
+  t.ok(Date.now() >= exp * 1000)
 })
 
 t.test(

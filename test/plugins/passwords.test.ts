@@ -1,6 +1,8 @@
 import argon2 from 'argon2'
 import Fastify from 'fastify'
+import { request } from 'node:http'
 import { availableParallelism } from 'node:os'
+import { promisify } from 'node:util'
 import t from 'tap'
 import { build, codeOf, logIn, password, refresh, signUp, tokensOf, type App } from '../helper.ts'
 import configuration, { readConfiguration } from '../../plugins/configuration.ts'
@@ -8,6 +10,7 @@ import loadShedding from '../../plugins/load-shedding.ts'
 import metrics from '../../plugins/metrics.ts'
 import passwords from '../../plugins/passwords.ts'
 import { isProblem } from '../problem.ts'
+import { until } from '../stores/until.ts'
 
 const post = (app: App, email: string, password: string) =>
   app.inject({ method: 'POST', url: '/auth/login', payload: { email, password } })
@@ -139,4 +142,23 @@ t.test('beyond those who are let in, a login is refused before a store is asked'
   t.equal(count('temporarily_unavailable'), 12)
   await app.stores.pool.query('ALTER TABLE elsewhere RENAME TO users')
   t.equal((await post(app, email, password)).statusCode, 200, 'there is room again')
+})
+
+t.test('who sends a body slowly keeps nobody out', async (t) => {
+  const app = await build(t, patient)
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  const { email } = await signUp(app)
+  const slow = Array.from({ length: 140 }, () => {
+    const headers = { 'content-type': 'application/json', 'content-length': '100' }
+    const asked = request(`${url}/auth/login`, { method: 'POST', headers, agent: false })
+    asked.on('error', () => undefined)
+    asked.write('{')
+    return asked
+  })
+  t.teardown(() => {
+    for (const asked of slow) asked.destroy()
+  })
+  const connections = promisify(app.server.getConnections.bind(app.server))
+  await until('all of them to be there', async () => (await connections()) === slow.length)
+  t.equal((await post(app, email, password)).statusCode, 200)
 })
