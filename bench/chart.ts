@@ -87,13 +87,13 @@ export function draw(report: Report): string {
       )
     }
   }
-  const [machine = '', software = '', ...rest] = describeRun(report).split('; ')
+  const [machine = '', ...rest] = describeRun(report).split('; ')
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${String(width)}" height="${String(height)}" viewBox="0 0 ${String(width)} ${String(height)}">`,
     `<style>${style}\n</style>`,
     `<rect width="100%" height="100%" rx="6" class="ground"/>`,
     text(margin, 34, 'Latchkey beside the least that a server could do', 'title'),
-    text(margin, 55, [machine, software].join('; '), 'quiet'),
+    text(margin, 55, machine, 'quiet'),
     text(margin, 72, rest.join('; '), 'quiet'),
     bar(width - 190, 24, barHeight, 'latchkey'),
     text(width - 170, 35, 'Latchkey'),

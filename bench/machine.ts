@@ -1,18 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { availableParallelism, cpus, release, totalmem, type } from 'node:os'
 import pg from 'pg'
+import type { Machine } from '../scripts/markdown.ts'
 import { connectRedis, mastersOf } from './redis.ts'
 import type { Stores } from './stores.ts'
-
-export interface Machine {
-  cpu: string
-  cores: number
-  memory_gb: number
-  os: string
-  node: string
-  postgres: string
-  redis: string
-}
 
 export async function describeMachine({ databaseUrl, redisUrl }: Stores): Promise<Machine> {
   return {

@@ -1,6 +1,6 @@
 import type { Figures } from './figures.ts'
 import type { LoginFloodResult } from './login-flood.ts'
-import type { Machine } from './machine.ts'
+import { writeMachine, type Machine } from '../scripts/markdown.ts'
 import type { MeasureOptions, ScenarioResult } from './measure.ts'
 
 export interface Report extends MeasureOptions {
@@ -25,8 +25,7 @@ export const writeAnswers = (statuses: Record<string, number>) =>
 
 export function describeRun({ machine, date, commit, rounds, duration, connections }: Report): string {
   return [
-    `${String(machine.cores)} × ${machine.cpu}, ${String(machine.memory_gb)} GB, ${machine.os}`,
-    `Node ${machine.node}, PostgreSQL ${machine.postgres}, Redis ${machine.redis}`,
+    writeMachine(machine),
     `commit ${commit}, ${date.slice(0, 10)}`,
     `${String(connections)} connections, median of ${String(rounds)} × ${String(duration)} s`
   ].join('; ')

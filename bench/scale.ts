@@ -18,7 +18,8 @@ import {
   type RedisFootprint,
   type Work
 } from './footprint.ts'
-import { commit, describeMachine, type Machine } from './machine.ts'
+import type { Machine } from '../scripts/markdown.ts'
+import { commit, describeMachine } from './machine.ts'
 import { load, type MeasureOptions, type Surroundings } from './measure.ts'
 import { showProgress } from './progress.ts'
 import { write } from './report.ts'

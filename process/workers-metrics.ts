@@ -7,7 +7,8 @@ import type { FromWorker, Report } from './messages.ts'
 const reportWithin = 1000
 
 export interface WorkersMetrics {
-  follow(worker: Worker): void
+  /** @param end resolves once the worker is gone and has been heard to the end */
+  follow(worker: Worker, end: Promise<unknown>): void
   /** The metrics of the workers, and the counters of those that are gone, in Prometheus's format. */
   collect(workers: Worker[]): Promise<string>
 }
@@ -32,11 +33,11 @@ export function followMetrics(): WorkersMetrics {
     })
 
   return {
-    follow(worker) {
+    follow(worker, end) {
       worker.on('message', (message: FromWorker) => {
         if (message.type === 'report') latest.set(worker, message.report)
       })
-      worker.on('disconnect', () => {
+      void end.then(() => {
         // A text, whatever the types of prom-client say.
         const counted = (latest.get(worker) ?? []).filter(({ type }) => String(type) !== 'gauge')
         latest.delete(worker)

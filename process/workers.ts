@@ -67,7 +67,7 @@ export function startWorkers(count: number, environment: NodeJS.ProcessEnv, log:
       })
     })
     const member: Member = { worker, ready, isReady: false, ended, retired: false }
-    metrics.follow(worker)
+    metrics.follow(worker, ended)
     alive.add(member)
     return member
   }
@@ -182,7 +182,7 @@ async function endOf(worker: Worker): Promise<string> {
   })
   const disconnect = new Promise((resolve) => worker.once('disconnect', resolve))
   const how = await exit
-  // Which does not always come where it was killed in the middle of a message.
+  // Which Node does not always tell of where a process was killed.
   if (worker.process.pid !== undefined)
     await Promise.race([disconnect, setTimeout(lastWords, undefined, { ref: false })])
   return how
