@@ -9,9 +9,9 @@
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 
-local entry = redis.call('HMGET', KEYS[1], 'refresh_expires_at', 'ended', 'renewed_at')
+local entry = redis.call('HMGET', KEYS[1], 'gen', 'ended', 'renewed_at')
 if not entry[1] or entry[2] or now - tonumber(entry[3] or 0) < tonumber(ARGV[1]) then
   return 0
 end
 redis.call('HSET', KEYS[1], 'renewed_at', now)
-return tonumber(entry[1])
+return redis.call('PEXPIRETIME', KEYS[1])

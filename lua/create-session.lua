@@ -16,9 +16,9 @@ local refresh_expires_at = math.min(now + tonumber(ARGV[3]), expires_at)
 redis.call('HSET', KEYS[1],
   'gen', 1,
   'client', ARGV[1],
-  'device_id_hash', ARGV[2],
+  -- The first 128 bits, as in rotate-session.lua.
+  'device_id_hash', string.sub(ARGV[2], 1, 22),
   'rotated_at', now,
-  'refresh_expires_at', refresh_expires_at,
   'expires_at', expires_at)
 redis.call('PEXPIREAT', KEYS[1], refresh_expires_at)
 

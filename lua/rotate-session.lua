@@ -30,10 +30,14 @@
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local gen = tonumber(ARGV[1])
-local idempotency_key_hash = ARGV[4]
+-- Hashes are kept by their first 128 bits, which nobody finds a second value for: the entry stays small.
+local kept = 22
+local device_id_hash = string.sub(ARGV[3], 1, kept)
+local idempotency_key_hash = string.sub(ARGV[4], 1, kept)
 
-local entry = redis.call('HMGET', KEYS[1], 'gen', 'client', 'device_id_hash', 'rotated_at', 'refresh_expires_at',
-  'expires_at', 'idempotency_key_hashes', 'unanswered', 'ended', 'window_started_at', 'window_rotations', 'network')
+local entry = redis.call('HMGET', KEYS[1], 'gen', 'client', 'device_id_hash', 'rotated_at', 'expires_at',
+  'idempotency_key_hashes', 'unanswered', 'ended', 'window', 'network')
+local refresh_expires_at = redis.call('PEXPIRETIME', KEYS[1])
 
 local rebuilt = false
 if not entry[1] then
@@ -41,24 +45,23 @@ if not entry[1] then
     return { 'absent', '', 0, 0, 0, 0, now, '' }
   end
   rebuilt = true
-  entry = { ARGV[10], ARGV[11], ARGV[12], ARGV[13], ARGV[14], ARGV[15], ARGV[16] }
+  entry = { ARGV[10], ARGV[11], string.sub(ARGV[12], 1, kept), ARGV[13], ARGV[15], string.sub(ARGV[16], 1, kept) }
+  refresh_expires_at = tonumber(ARGV[14])
 end
 
 local head = tonumber(entry[1])
 local rotated_at = tonumber(entry[4])
-local refresh_expires_at = tonumber(entry[5])
-local expires_at = tonumber(entry[6])
+local expires_at = tonumber(entry[5])
 
 local function answer(verdict, kind)
-  return { verdict, kind or '', head, rotated_at, refresh_expires_at, expires_at, now, entry[12] or '' }
+  return { verdict, kind or '', head, rotated_at, refresh_expires_at, expires_at, now, entry[10] or '' }
 end
 
 -- Writes fields, and before them the rest of an entry that is being written anew.
 local function write(...)
   if rebuilt then
     redis.call('HSET', KEYS[1], 'gen', head, 'client', entry[2], 'device_id_hash', entry[3],
-      'rotated_at', rotated_at, 'refresh_expires_at', refresh_expires_at, 'expires_at', expires_at,
-      'idempotency_key_hashes', entry[7])
+      'rotated_at', rotated_at, 'expires_at', expires_at, 'idempotency_key_hashes', entry[6])
   end
   if select('#', ...) > 0 then
     redis.call('HSET', KEYS[1], ...)
@@ -66,8 +69,8 @@ local function write(...)
   redis.call('PEXPIREAT', KEYS[1], refresh_expires_at)
 end
 
-if entry[9] then
-  return answer(entry[9])
+if entry[8] then
+  return answer(entry[8])
 end
 if now >= expires_at then
   redis.call('DEL', KEYS[1])
@@ -77,7 +80,7 @@ if entry[2] ~= ARGV[2] then
   return answer('wrong_transport')
 end
 -- A browser's device cookie may be cleared by itself; a native app that named its device must go on naming it.
-if entry[3] ~= '' and entry[3] ~= ARGV[3] and (ARGV[3] ~= '' or ARGV[2] == 'native') then
+if entry[3] ~= '' and string.sub(entry[3], 1, kept) ~= device_id_hash and (device_id_hash ~= '' or ARGV[2] == 'native') then
   return answer('device_changed')
 end
 
@@ -89,9 +92,9 @@ local function under_way(answers)
 end
 
 if gen < head then
-  local keys = entry[7] or ''
+  local keys = entry[6] or ''
   local known = idempotency_key_hash ~= '' and string.find(keys, idempotency_key_hash, 1, true)
-  local unanswered = tonumber(entry[8] or 0)
+  local unanswered = tonumber(entry[7] or 0)
   local kind
   if gen == head - 1 then
     if now - rotated_at < overlap then
@@ -104,7 +107,7 @@ if gen < head then
   end
   if kind then
     -- Another tab's attempt, whose answer may be lost as well. Sixteen at most: the entry stays small.
-    if idempotency_key_hash ~= '' and not known and #keys < 16 * 43 then
+    if idempotency_key_hash ~= '' and not known and #keys < 16 * kept then
       keys = keys .. ' ' .. idempotency_key_hash
     end
     write('unanswered', under_way(unanswered + 1), 'idempotency_key_hashes', keys)
@@ -121,8 +124,9 @@ if max_rotations > 0 and gen > max_rotations then
 end
 
 local rate = tonumber(ARGV[7])
-local window_started_at = tonumber(entry[10] or 0)
-local window_rotations = tonumber(entry[11] or 0)
+local window_started_at, window_rotations = string.match(entry[9] or '0 0', '^(%d+) (%d+)$')
+window_started_at = tonumber(window_started_at)
+window_rotations = tonumber(window_rotations)
 if now - window_started_at >= 60000 then
   window_started_at = now
   window_rotations = 0
@@ -141,7 +145,6 @@ end
 head = gen + 1
 rotated_at = now
 refresh_expires_at = math.min(now + tonumber(ARGV[6]), expires_at)
-write('gen', head, 'rotated_at', rotated_at, 'refresh_expires_at', refresh_expires_at,
-  'idempotency_key_hashes', idempotency_key_hash, 'network', ARGV[9], 'unanswered', under_way(1),
-  'window_started_at', window_started_at, 'window_rotations', window_rotations + 1)
+write('gen', head, 'rotated_at', rotated_at, 'idempotency_key_hashes', idempotency_key_hash, 'network', ARGV[9],
+  'unanswered', under_way(1), 'window', string.format('%.0f %d', window_started_at, window_rotations + 1))
 return answer('rotated', kind)

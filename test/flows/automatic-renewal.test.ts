@@ -114,13 +114,13 @@ t.test('a new token does not outlive its session, and a session is not prolonged
   const { redis } = app.stores
   const { token, session_id } = await sessionWith(app, 60)
   const end = Date.now() + 100_000
-  await redis.hset(app.stores.key(session_id), 'refresh_expires_at', end)
+  await redis.pexpireat(app.stores.key(session_id), end)
   const renewed = decode(await isRenewed(t, app, token, true, 'ends in 100 s')).claims
   t.equal(renewed['exp'], Math.floor(end / 1000))
-  t.equal(await redis.hget(app.stores.key(session_id), 'refresh_expires_at'), String(end))
+  t.equal(await redis.pexpiretime(app.stores.key(session_id)), end)
 
   const ending = await sessionWith(app, 60)
-  await redis.hset(app.stores.key(ending.session_id), 'refresh_expires_at', Date.now() + 30_000)
+  await redis.pexpire(app.stores.key(ending.session_id), 30_000)
   await isRenewed(t, app, ending.token, false, 'ends before the token does')
 })
 

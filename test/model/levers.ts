@@ -3,17 +3,30 @@ import type { Run } from './run.ts'
 
 /** What Redis holds for the sessions of a run, and what the reference knows of that. */
 export interface Snapshot {
-  entries: Map<string, Record<string, string>>
+  entries: Map<string, Entry>
   heads: Map<string, Head | undefined>
+}
+
+interface Entry {
+  fields: Record<string, string>
+  /** ms, when it is gone: that is when the refresh token expires. */
+  expires_at: number
 }
 
 export async function takeSnapshot({ world, sessions }: Run): Promise<Snapshot> {
   const { stores } = world
   const entries = await Promise.all(
-    sessions.map(async ({ sid }) => [sid, await stores.redis.hgetall(stores.key(sid))] as const)
+    sessions.map(async ({ sid }) => {
+      const key = stores.key(sid)
+      const [fields, expires_at] = await Promise.all([
+        stores.redis.hgetall(key),
+        stores.redis.pexpiretime(key)
+      ])
+      return [sid, { fields, expires_at }] as const
+    })
   )
   return {
-    entries: new Map(entries.filter(([, entry]) => entry['gen'])),
+    entries: new Map(entries.filter(([, { fields }]) => fields['gen'])),
     heads: new Map(sessions.map(({ sid, head }) => [sid, head && { ...head }]))
   }
 }
@@ -24,13 +37,13 @@ export async function rollBack({ world, sessions }: Run, { entries, heads }: Sna
   const commands = stores.redis.multi()
   for (const session of sessions) {
     const entry = entries.get(session.sid)
-    const expires_at = Number(entry?.['refresh_expires_at'] ?? 0)
+    const expires_at = entry?.expires_at ?? 0
     const head = heads.get(session.sid)
     session.head = head && expires_at > Date.now() ? { ...head } : undefined
     const key = stores.key(session.sid)
     commands.del(key)
     if (!entry || expires_at <= Date.now()) continue
-    commands.hset(key, entry)
+    commands.hset(key, entry.fields)
     commands.pexpireat(key, expires_at)
   }
   await commands.exec()
@@ -54,7 +67,10 @@ export async function advance(run: Run, ms: number): Promise<void> {
   const present = await takeSnapshot(run)
   for (const { entries } of [present, ...run.snapshots]) {
     for (const entry of entries.values()) {
-      for (const time of entryTimes) if (entry[time]) entry[time] = String(Number(entry[time]) - ms)
+      entry.expires_at -= ms
+      // Where it is the first of several values of a field, the others stay.
+      for (const field of entryTimes)
+        entry.fields[field] &&= entry.fields[field].replace(/^\d+/, (time) => String(Number(time) - ms))
     }
   }
   await rollBack(run, present)
@@ -72,7 +88,7 @@ export async function advance(run: Run, ms: number): Promise<void> {
   run.advanced += ms
 }
 
-const entryTimes = ['rotated_at', 'refresh_expires_at', 'expires_at', 'window_started_at']
+const entryTimes = ['rotated_at', 'expires_at', 'window']
 
 const recordTimes =
   'authenticated_at created_at last_used_at expires_at revoked_at rotated_at refresh_expires_at'.split(' ')

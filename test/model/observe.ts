@@ -44,7 +44,7 @@ export async function observe({ world: { stores }, user_id, sessions }: Run): Pr
         'invariant 4: absolute expiry moved in the whitelist'
       )
       assert.ok(
-        Number(entry['refresh_expires_at']) <= expires_at,
+        (await stores.redis.pexpiretime(stores.key(session.sid))) <= expires_at,
         'invariant 4: an entry outlives its session'
       )
     }
