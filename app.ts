@@ -6,6 +6,7 @@ import type { Cluster, Redis } from 'ioredis'
 import type { Registry } from 'prom-client'
 import { ConfigurationError } from './lib/configuration-error.ts'
 import accessTokens from './plugins/access-tokens.ts'
+import accounts from './plugins/accounts.ts'
 import authenticate from './plugins/authenticate.ts'
 import automaticRenewal from './plugins/automatic-renewal.ts'
 import bodies from './plugins/bodies.ts'
@@ -40,6 +41,7 @@ import sessionTokens from './plugins/session-tokens.ts'
 import sessions from './plugins/sessions.ts'
 import signingKeyRecords from './plugins/signing-key-records.ts'
 import signingKeys from './plugins/signing-keys.ts'
+import stepUp from './plugins/step-up.ts'
 import tokenRenewal from './plugins/token-renewal.ts'
 import transport from './plugins/transport.ts'
 import { unreadableRequests } from './plugins/unreadable-requests.ts'
@@ -163,6 +165,7 @@ const server: FastifyPluginAsync<{
   await fastify.register(redisFollowUp)
   await fastify.register(securityEvents)
   await fastify.register(sessions)
+  await fastify.register(accounts)
   await fastify.register(sessionRefresh)
   await fastify.register(tokenRenewal)
   await fastify.register(automaticRenewal)
@@ -173,6 +176,7 @@ const server: FastifyPluginAsync<{
   await fastify.register(browserDefence)
   await fastify.register(transport)
   await fastify.register(authenticate)
+  await fastify.register(stepUp)
 
   await fastify.register(signup)
   await fastify.register(login)

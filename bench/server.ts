@@ -47,7 +47,8 @@ export async function startServer(
     PORT: '0',
     DATABASE_URL: Object.assign(new URL(databaseUrl), { pathname: `/${name}` }).href,
     REDIS_URL: redisUrl,
-    REDIS_PREFIX: `${name}:`,
+    // As long as the default, which is a part of what a session takes.
+    REDIS_PREFIX: `${randomBytes(4).toString('hex')}:`,
     SECRET_KEY: randomBytes(48).toString('base64url')
   }
   const server = spawn(process.execPath, [...nodeOptions, ...programs[program]], {

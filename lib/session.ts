@@ -22,6 +22,8 @@ export interface IssuedTokens {
   session_id: string
   user: User
   client: Client
+  /** Of a sign-in that names its device: whether the user never signed in there before. */
+  new_device?: boolean
   /** What a refresh came to. */
   verdict?: 'rotated' | 'replayed'
 }
@@ -33,6 +35,10 @@ export type RevokedReason =
   | 'ended_by_user'
   | 'ended_by_administrator'
   | 'account_disabled'
+  | 'account_deleted'
+  | 'password_changed'
+  | 'password_reset'
+  | 'email_changed'
   | 'reused'
   | 'exhausted'
   | 'session_cap'

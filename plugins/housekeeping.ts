@@ -26,12 +26,15 @@ const batch = 1000
  */
 const sessionRetention = 7
 
+/** Days: the life of the cookie that names a browser. */
+const knownDeviceRetention = 400
+
 /** Hours for which a renewed access token is refused: it lives for half an hour at most. */
 const renewedTokenRetention = 2
 
 /**
- * Decorates `fastify.housekeeping`: removes expired and ended sessions, renewed access tokens, old security
- * events, and what signing keys that are over still hold.
+ * Decorates `fastify.housekeeping`: removes expired and ended sessions, renewed access tokens, devices not seen
+ * for long, old security events, and what signing keys that are over still hold.
  */
 export default fp(
   async (fastify) => {
@@ -51,6 +54,12 @@ export default fp(
                  SELECT jti FROM renewed_access_tokens
                   WHERE renewed_at < now() - make_interval(hours => $1) LIMIT $2)`,
         values: [renewedTokenRetention, batch]
+      },
+      {
+        text: `DELETE FROM known_devices WHERE (user_id, device_id_hash) IN (
+                 SELECT user_id, device_id_hash FROM known_devices
+                  WHERE last_used_at < now() - make_interval(days => $1) LIMIT $2)`,
+        values: [knownDeviceRetention, batch]
       },
       {
         text: `DELETE FROM security_events WHERE id IN (

@@ -19,7 +19,11 @@ const levels = {
   access_token_reused: 'warn',
   refresh_replayed_from_other_network: 'warn',
   device_changed: 'warn',
+  reauthenticated: 'info',
+  reauthentication_failed: 'warn',
+  password_changed: 'info',
   account_created: 'info',
+  account_deleted: 'info',
   account_disabled: 'warn',
   account_enabled: 'warn',
   role_changed: 'warn'

@@ -4,7 +4,7 @@ import { batchedLookup } from '../lib/batched-lookup.ts'
 import type { DeviceType } from '../lib/device-type.ts'
 import { Problem } from '../lib/problem.ts'
 import type { RevokedReason } from '../lib/session.ts'
-import { toUser, type UserRow } from '../lib/user.ts'
+import { toUser, userDisabled, type UserRow } from '../lib/user.ts'
 import type { Client } from '../schemas/common.ts'
 import type { User } from '../schemas/tokens.ts'
 
@@ -72,9 +72,15 @@ export interface SessionRecords {
    * Writes a new session and ends what it replaces: sessions of the same device, and the least recently used
    * ones over a limit, all the excess. Exact however many sign in at once: they wait for each other at the user.
    * @param client inside a transaction
-   * @returns the sessions it ended
+   * @param password_version of the password that was proved, where one was
+   * @returns the sessions it ended, and whether its device was never seen with this user
+   * @throws Problem account_disabled, or invalid_credentials where the password was changed since it was proved
    */
-  insert(client: PoolClient, session: NewSession): Promise<EndedSession[]>
+  insert(
+    client: PoolClient,
+    session: NewSession,
+    password_version?: number
+  ): Promise<{ ended: EndedSession[]; new_device: boolean }>
   /** The record of a session, whatever its state. All look-ups of one tick share a query. */
   find(sid: string): Promise<SessionRecord | undefined>
   /** The live sessions of a user, the last used first. */
@@ -82,8 +88,21 @@ export interface SessionRecords {
   rename(user_id: string, sid: string, label: string | null): Promise<ListedSession | undefined>
   /** Ends sessions that are not ended yet, of one user where `user_id` is given. @returns those it ended */
   revoke(sids: readonly string[], reason: RevokedReason, user_id?: string): Promise<EndedSession[]>
-  /** Ends every session of a user but one. @returns those it ended */
-  revokeAll(user_id: string, reason: RevokedReason, except?: string): Promise<EndedSession[]>
+  /**
+   * Ends every session of a user but one.
+   * @param transaction a client inside one, where it is to be one with what else happens there
+   * @returns those it ended
+   */
+  revokeAll(
+    user_id: string,
+    reason: RevokedReason,
+    except?: string,
+    transaction?: PoolClient
+  ): Promise<EndedSession[]>
+  /** Takes what tells of a person out of the sessions of a user, who is to be gone. */
+  anonymize(user_id: string, transaction: PoolClient): Promise<void>
+  /** Notes that the user of a session has just proved again who they are. @returns its record, unless it has ended */
+  reauthenticate(sid: string, amr: string[]): Promise<SessionRecord | undefined>
 }
 
 const listedColumns = 'id, client, label, user_agent, host(ip) AS ip, created_at, last_used_at, expires_at'
@@ -100,7 +119,7 @@ export default fp(
                       s.revoked_reason, s.gen, ${milliseconds('s.rotated_at')},
                       ${milliseconds('s.refresh_expires_at')}, s.idempotency_key_hash,
                       u.id, u.email, u.name, u.role, u.email_verified, u.created_at,
-                      u.disabled_at IS NOT NULL AS user_disabled
+                      ${userDisabled('u')} AS user_disabled
                  FROM sessions s JOIN users u ON u.id = s.user_id
                 WHERE s.id = ANY($1)`,
         values: [ids]
@@ -109,12 +128,18 @@ export default fp(
     })
 
     fastify.decorate('sessionRecords', {
-      async insert(client, session) {
-        const { rows: users } = await client.query<{ disabled: boolean }>(
-          'SELECT disabled_at IS NOT NULL AS disabled FROM users WHERE id = $1 FOR NO KEY UPDATE',
+      async insert(client, session, password_version) {
+        const { rows: users } = await client.query<{ disabled: boolean; password_version: number }>(
+          `SELECT ${userDisabled('users')} AS disabled, password_version
+             FROM users WHERE id = $1 FOR NO KEY UPDATE`,
           [session.user_id]
         )
         if (users[0]?.disabled !== false) throw new Problem('account_disabled', 'This account is disabled.')
+        if (password_version !== undefined && users[0].password_version !== password_version)
+          throw new Problem(
+            'invalid_credentials',
+            'The password was changed meanwhile. Log in with the new one.'
+          )
 
         const { rows: ended } = await client.query<EndedSession>({
           name: 'end replaced sessions',
@@ -141,12 +166,20 @@ export default fp(
         })
 
         const at = new Date(session.rotated_at)
-        await client.query({
+        const { rows: devices } = await client.query<{ new_device: boolean }>({
           name: 'insert session',
-          text: `INSERT INTO sessions (id, user_id, client, device_id_hash, device_type, user_agent, ip, amr,
+          text: `WITH device AS (
+                   INSERT INTO known_devices (user_id, device_id_hash, created_at, last_used_at)
+                   SELECT $2, $4, $9, $9 WHERE $4::text IS NOT NULL
+                       ON CONFLICT (user_id, device_id_hash) DO UPDATE SET last_used_at = excluded.last_used_at
+                   -- A row that no transaction has updated is a new one.
+                   RETURNING xmax = 0 AS new_device),
+                 session AS (
+                 INSERT INTO sessions (id, user_id, client, device_id_hash, device_type, user_agent, ip, amr,
                                        authenticated_at, created_at, last_used_at, expires_at, gen, rotated_at,
                                        refresh_expires_at)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $9, $10, 1, $9, $11)`,
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $9, $10, 1, $9, $11))
+                 SELECT new_device FROM device`,
           values: [
             session.id,
             session.user_id,
@@ -161,7 +194,7 @@ export default fp(
             new Date(session.refresh_expires_at)
           ]
         })
-        return ended
+        return { ended, new_device: devices[0]?.new_device ?? false }
       },
 
       find,
@@ -196,14 +229,30 @@ export default fp(
         return rows
       },
 
-      async revokeAll(user_id, reason, except) {
-        const { rows } = await fastify.pg.query<EndedSession>(
+      async revokeAll(user_id, reason, except, transaction) {
+        const { rows } = await (transaction ?? fastify.pg).query<EndedSession>(
           `UPDATE sessions SET revoked_at = now(), revoked_reason = $2
             WHERE user_id = $1 AND id IS DISTINCT FROM $3::uuid AND revoked_at IS NULL
         RETURNING id, user_id, revoked_reason`,
           [user_id, reason, except ?? null]
         )
         return rows
+      },
+
+      async anonymize(user_id, transaction) {
+        await transaction.query(
+          'UPDATE sessions SET device_id_hash = NULL, label = NULL, user_agent = NULL, ip = NULL WHERE user_id = $1',
+          [user_id]
+        )
+      },
+
+      async reauthenticate(sid, amr) {
+        const { rowCount } = await fastify.pg.query(
+          'UPDATE sessions SET authenticated_at = $2, amr = $3 WHERE id = $1 AND revoked_at IS NULL',
+          // In whole ms, as all times that are read as numbers.
+          [sid, new Date(), amr]
+        )
+        return rowCount === 1 ? find(sid) : undefined
       }
     })
   },

@@ -13,18 +13,18 @@ declare module 'fastify' {
   }
 }
 
+/** What a sign-in goes by: a user to be made, or the password that was proved. */
+export interface SignInProof {
+  insertUser?: (transaction: PoolClient) => Promise<void>
+  password_version?: number
+}
+
 export interface Sessions {
   /**
    * Makes a session for a user who has just proved who they are. Does NOT check that proof.
-   * @param insertUser writes the user in the same transaction, at signup
-   * @throws Problem account_disabled
+   * @throws Problem account_disabled, or invalid_credentials where the password was changed since it was proved
    */
-  start(
-    user: User,
-    amr: string[],
-    signIn: SignIn,
-    insertUser?: (transaction: PoolClient) => Promise<void>
-  ): Promise<IssuedTokens>
+  start(user: User, amr: string[], signIn: SignIn, proof?: SignInProof): Promise<IssuedTokens>
   /**
    * Ends sessions, of one user where `user_id` is given: Postgres, then Redis, then every node.
    * @returns the ids that it ended, once Postgres has them as ended
@@ -37,6 +37,17 @@ export interface Sessions {
   ): Promise<string[]>
   /** Ends every session of a user, but one where `except` names it. */
   revokeAll(user_id: string, reason: RevokedReason, by: RequestOrigin, except?: string): Promise<string[]>
+  /**
+   * The same, in one transaction with the change of the account that ends them: both happen, or neither.
+   * @param change throws where it can not be made
+   */
+  revokeAllWith(
+    change: (transaction: PoolClient) => Promise<void>,
+    user_id: string,
+    reason: RevokedReason,
+    by: RequestOrigin,
+    except?: string
+  ): Promise<string[]>
 }
 
 /** Decorates `fastify.sessions`: how sessions begin and end. plugins/session-refresh.ts is what is between. */
@@ -54,30 +65,31 @@ export default fp(
     }
 
     fastify.decorate('sessions', {
-      async start(user, amr, signIn, insertUser) {
+      async start(user, amr, signIn, proof = {}) {
         const sid = uuidv7()
         const { client, device_id, ip, user_agent } = signIn
         const device_id_hash = device_id === null ? null : digest(device_id)
         // Redis first: an entry without a record opens nothing, but a record without an entry would be a
         // session in the user's list that nobody holds.
         const entry = await whitelist.create(sid, { client, device_id_hash })
-        const ended = await fastify.pg
+        const { ended, new_device } = await fastify.pg
           .transact(async (transaction) => {
-            await insertUser?.(transaction)
-            return records.insert(transaction, {
+            await proof.insertUser?.(transaction)
+            const session = {
               ...{ id: sid, user_id: user.id, client, device_id_hash, device_type: deviceType(user_agent) },
               ...{ user_agent, ip, amr, ...entry }
-            })
+            }
+            return records.insert(transaction, session, proof.password_version)
           })
           .catch(async (error: unknown) => {
             await redisFollowUp.sessionsEnded([sid])
             throw error
           })
         await spread(ended, { ip, user_agent })
-        const type = insertUser ? 'signup' : 'login_succeeded'
+        const type = proof.insertUser ? 'signup' : 'login_succeeded'
         securityEvents.record({ type, user_id: user.id, sid, ip, user_agent })
         const session = { id: sid, client, amr, authenticated_at: entry.rotated_at, user }
-        return fastify.issueTokens(session, { gen: 1, now: entry.rotated_at, ...entry })
+        return { ...fastify.issueTokens(session, { gen: 1, now: entry.rotated_at, ...entry }), new_device }
       },
 
       async revoke(sids, reason, by, user_id) {
@@ -86,6 +98,15 @@ export default fp(
 
       async revokeAll(user_id, reason, by, except) {
         return spread(await records.revokeAll(user_id, reason, except), by)
+      },
+
+      async revokeAllWith(change, user_id, reason, by, except) {
+        const ended = await fastify.pg.transact(async (transaction) => {
+          // First: whoever signs in meanwhile waits at the user, and is then measured by what it has become.
+          await change(transaction)
+          return records.revokeAll(user_id, reason, except, transaction)
+        })
+        return spread(ended, by)
       }
     })
   },

@@ -3,7 +3,7 @@ import type { PoolClient } from 'pg'
 import { v7 as uuidv7 } from 'uuid'
 import { batchedLookup } from '../lib/batched-lookup.ts'
 import { Problem } from '../lib/problem.ts'
-import { toUser, userColumns, type UserRow } from '../lib/user.ts'
+import { normalizeEmail, toUser, userColumns, userDisabled, type UserRow } from '../lib/user.ts'
 import type { User } from '../schemas/tokens.ts'
 
 declare module 'fastify' {
@@ -16,7 +16,11 @@ declare module 'fastify' {
 export interface Account {
   user: User
   password_hash: string
-  disabled_at: Date | null
+  /** Goes up with every new password. */
+  password_version: number
+  disabled: boolean
+  /** Whether the user has signed in on the device that was asked for. */
+  known_device: boolean
 }
 
 export interface Users {
@@ -24,7 +28,10 @@ export interface Users {
   make(email: string, name: string | null, role?: string): User
   /** @param transaction a client inside a transaction. @throws Problem email_taken */
   insert(transaction: PoolClient, user: User, password_hash: string): Promise<void>
-  findByEmail(email: string): Promise<Account | undefined>
+  /** @param device_id_hash of the device that asks, where it has one */
+  findByEmail(email: string, device_id_hash?: string | null): Promise<Account | undefined>
+  /** The same account by the id of its user. */
+  findAccount(id: string): Promise<Account | undefined>
   /** All look-ups of one tick share a query. */
   findById(id: string): Promise<User | undefined>
   rename(id: string, name: string | null): Promise<User | undefined>
@@ -32,12 +39,22 @@ export interface Users {
   setRole(id: string, role: string): Promise<void>
   /** A disabled user can't log in or refresh. Does NOT end sessions: `fastify.sessions.revokeAll` does. */
   setDisabled(id: string, disabled: boolean): Promise<void>
+  /**
+   * A new password. Does NOT end sessions: `fastify.accounts.changePassword` does.
+   * @param password_version of the one that it takes the place of, where that is known
+   * @throws Problem invalid_credentials where it has another one by now, or is gone
+   */
+  setPassword(
+    transaction: PoolClient,
+    id: string,
+    password_hash: string,
+    password_version?: number
+  ): Promise<void>
+  /** Takes the user out of the database. Does NOT end sessions: `fastify.accounts.remove` does. */
+  remove(transaction: PoolClient, id: string): Promise<void>
   /** Replaces a hash, unless the password was changed meanwhile. */
   replacePasswordHash(id: string, current: string, password_hash: string): Promise<void>
 }
-
-/** One spelling for one mailbox: nobody has two accounts that differ by case. */
-const normalizeEmail = (email: string) => email.trim().toLowerCase()
 
 /** Decorates `fastify.users`: the table `users`. */
 export default fp(
@@ -50,6 +67,21 @@ export default fp(
       })
       return new Map(rows.map((row) => [row.id, toUser(row)]))
     })
+
+    const findAccount = async (by: 'email' | 'id', value: string, device_id_hash: string | null) => {
+      const { rows } = await fastify.pg.query<UserRow & Omit<Account, 'user'>>({
+        name: `account by ${by}`,
+        text: `SELECT ${userColumns}, password_hash, password_version, ${userDisabled('users')} AS disabled,
+                      EXISTS (SELECT FROM known_devices WHERE user_id = users.id AND device_id_hash = $2)
+                        AS known_device
+                 FROM users WHERE ${by} = $1`,
+        values: [value, device_id_hash]
+      })
+      const [row] = rows
+      if (!row) return undefined
+      const { password_hash, password_version, disabled, known_device } = row
+      return { user: toUser(row), password_hash, password_version, disabled, known_device }
+    }
 
     fastify.decorate('users', {
       make: (email, name, role = 'user') => ({
@@ -70,17 +102,10 @@ export default fp(
         if (rowCount === 0) throw new Problem('email_taken', 'Log in instead, or use another address.')
       },
 
-      async findByEmail(email) {
-        const { rows } = await fastify.pg.query<
-          UserRow & { password_hash: string; disabled_at: Date | null }
-        >({
-          name: 'user by email',
-          text: `SELECT ${userColumns}, password_hash, disabled_at FROM users WHERE email = $1`,
-          values: [normalizeEmail(email)]
-        })
-        const [row] = rows
-        return row && { user: toUser(row), password_hash: row.password_hash, disabled_at: row.disabled_at }
-      },
+      findByEmail: (email, device_id_hash = null) =>
+        findAccount('email', normalizeEmail(email), device_id_hash),
+
+      findAccount: (id) => findAccount('id', id, null),
 
       findById,
 
@@ -101,6 +126,23 @@ export default fp(
           'UPDATE users SET disabled_at = CASE WHEN $2 THEN coalesce(disabled_at, now()) END WHERE id = $1',
           [id, disabled]
         )
+      },
+
+      async setPassword(transaction, id, password_hash, password_version) {
+        const { rowCount } = await transaction.query(
+          `UPDATE users SET password_hash = $2, password_version = password_version + 1
+            WHERE id = $1 AND password_version = coalesce($3, password_version)`,
+          [id, password_hash, password_version ?? null]
+        )
+        if (rowCount === 0)
+          throw new Problem(
+            'invalid_credentials',
+            'The password was changed meanwhile. Log in with the new one.'
+          )
+      },
+
+      async remove(transaction, id) {
+        await transaction.query('DELETE FROM users WHERE id = $1', [id])
       },
 
       async replacePasswordHash(id, current, password_hash) {

@@ -158,6 +158,12 @@ export const Configuration = Type.Object({
     minimum: 0,
     description: 'Live sessions of a user on phones, on tablets and on desktops, each; `0` is no limit'
   }),
+  STEP_UP_MAX_AGE: Duration({
+    default: '10m',
+    minimum: 1,
+    description:
+      'How long after a login, or another proof of the password, one may change password and email, delete the account and end other sessions'
+  }),
   STORE_TIMEOUT: Duration({
     default: '2s',
     minimum: 0.05,

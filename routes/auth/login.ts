@@ -38,10 +38,10 @@ const login: FastifyPluginAsyncTypebox = async (fastify) => {
         })
         throw new Problem('invalid_credentials', 'There is no account with this email address and password.')
       }
-      if (account.disabled_at) throw new Problem('account_disabled', 'This account is disabled.')
+      if (account.disabled) throw new Problem('account_disabled', 'This account is disabled.')
 
-      const { user, password_hash } = account
-      const issued = await fastify.sessions.start(user, ['pwd'], signIn)
+      const { user, password_hash, password_version } = account
+      const issued = await fastify.sessions.start(user, ['pwd'], signIn, { password_version })
       if (fastify.passwords.needsRehash(password_hash)) {
         // The login stands without it: the next one tries again.
         await rehash(user.id, password_hash, password).catch((error: unknown) => {

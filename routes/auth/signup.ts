@@ -23,9 +23,9 @@ const signup: FastifyPluginAsyncTypebox = async (fastify) => {
       const { email, password, name = null } = request.body
       const user = fastify.users.make(email, name)
       const password_hash = await fastify.passwords.hash(password)
-      const issued = await fastify.sessions.start(user, ['pwd'], signIn, (transaction) =>
-        fastify.users.insert(transaction, user, password_hash)
-      )
+      const issued = await fastify.sessions.start(user, ['pwd'], signIn, {
+        insertUser: (transaction) => fastify.users.insert(transaction, user, password_hash)
+      })
       return reply.code(201).setDeviceCookie(signIn).sendTokens(issued)
     }
   )

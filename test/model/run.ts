@@ -53,7 +53,9 @@ export class Run {
       user,
       ['pwd'],
       { client, device_id: null, ip: null, user_agent: null },
-      this.sessions.length === 0 ? (transaction) => users.insert(transaction, user, 'none') : undefined
+      this.sessions.length === 0
+        ? { insertUser: (transaction) => users.insert(transaction, user, 'none') }
+        : {}
     )
     const expires_at = Number(await stores.redis.hget(stores.key(session_id), 'expires_at'))
     this.access.set(session_id, { token: access_token, since: this.advanced })
