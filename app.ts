@@ -21,10 +21,12 @@ import loadShedding from './plugins/load-shedding.ts'
 import introspection from './plugins/introspection.ts'
 import oauthClients from './plugins/oauth-clients.ts'
 import openapi from './plugins/openapi.ts'
+import passwordPolicy from './plugins/password-policy.ts'
 import passwords from './plugins/passwords.ts'
 import postgres from './plugins/postgres.ts'
 import redisFollowUp from './plugins/redis-follow-up.ts'
 import redis from './plugins/redis.ts'
+import reauthentication from './plugins/reauthentication.ts'
 import readToken from './plugins/read-token.ts'
 import requestAuth from './plugins/request-auth.ts'
 import refreshTokens from './plugins/refresh-tokens.ts'
@@ -42,6 +44,7 @@ import sessions from './plugins/sessions.ts'
 import signingKeyRecords from './plugins/signing-key-records.ts'
 import signingKeys from './plugins/signing-keys.ts'
 import stepUp from './plugins/step-up.ts'
+import throttles from './plugins/throttles.ts'
 import tokenRenewal from './plugins/token-renewal.ts'
 import transport from './plugins/transport.ts'
 import { unreadableRequests } from './plugins/unreadable-requests.ts'
@@ -50,6 +53,8 @@ import validation from './plugins/validation.ts'
 import login from './routes/auth/login.ts'
 import logout from './routes/auth/logout.ts'
 import me from './routes/auth/me.ts'
+import password from './routes/auth/password.ts'
+import reauthenticate from './routes/auth/reauthenticate.ts'
 import refresh from './routes/auth/refresh.ts'
 import renew from './routes/auth/renew.ts'
 import sessionRoutes from './routes/auth/sessions.ts'
@@ -155,6 +160,7 @@ const server: FastifyPluginAsync<{
   await fastify.register(readToken)
 
   await fastify.register(passwords)
+  await fastify.register(passwordPolicy)
   await fastify.register(users)
   await fastify.register(sessionWhitelist)
   await fastify.register(sessionRecords)
@@ -164,8 +170,10 @@ const server: FastifyPluginAsync<{
   await fastify.register(sessionTokens)
   await fastify.register(redisFollowUp)
   await fastify.register(securityEvents)
+  await fastify.register(throttles)
   await fastify.register(sessions)
   await fastify.register(accounts)
+  await fastify.register(reauthentication)
   await fastify.register(sessionRefresh)
   await fastify.register(tokenRenewal)
   await fastify.register(automaticRenewal)
@@ -185,6 +193,8 @@ const server: FastifyPluginAsync<{
   await fastify.register(verify)
   await fastify.register(logout)
   await fastify.register(me)
+  await fastify.register(password)
+  await fastify.register(reauthenticate)
   await fastify.register(sessionRoutes)
   await fastify.register(token)
   await fastify.register(introspect)

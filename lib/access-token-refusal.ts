@@ -34,6 +34,10 @@ export const sessionRevoked = () =>
     headers: challenge('invalid_token')
   })
 
+/** Of a user who is logged in: the token is good, and a newer one would change nothing. */
+export const wrongPassword = () =>
+  new Problem('invalid_credentials', 'This is not your password.', { headers: challenge() })
+
 /** RFC 6750 §3.1 */
 export const insufficientRole = (role: string) =>
   new Problem('insufficient_role', `This needs the role "${role}".`, {

@@ -10,6 +10,14 @@ export function addressOf(text: string): string | null {
   return isIP(address) === 0 ? null : address
 }
 
+/** What one subscriber holds: an address of IPv4, a /64 of IPv6 (RFC 6177 §2). '' where there is no address. */
+export function subscriberOf(ip: string | null): string {
+  if (ip === null || !ipaddr.isValid(ip)) return ''
+  const address = ipaddr.process(ip)
+  if (address instanceof ipaddr.IPv4) return address.toString()
+  return new ipaddr.IPv6([...address.parts.slice(0, 4), 0, 0, 0, 0]).toString()
+}
+
 /**
  * The network that an address belongs to, as far as one can tell from outside: a /24 of IPv4, a /48 of IPv6.
  * @returns its first address, or '' where there is no address

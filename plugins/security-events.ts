@@ -22,6 +22,7 @@ const levels = {
   reauthenticated: 'info',
   reauthentication_failed: 'warn',
   password_changed: 'info',
+  too_many_attempts: 'warn',
   account_created: 'info',
   account_deleted: 'info',
   account_disabled: 'warn',

@@ -1,4 +1,4 @@
-import type { onRequestAsyncHookHandler } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { insufficientUserAuthentication } from '../lib/access-token-refusal.ts'
 
@@ -8,7 +8,7 @@ declare module 'fastify' {
      * `onRequest` hook, after `authenticateStrictly`: lets a request through whose access token says that the user
      * proved who they are within `STEP_UP_MAX_AGE`. POST /auth/reauthenticate gives one that does.
      */
-    requireRecentAuthentication: onRequestAsyncHookHandler
+    requireRecentAuthentication: (request: FastifyRequest) => Promise<void>
   }
 }
 

@@ -3,11 +3,16 @@ import { Printable, Email, Id, Label, Name, NewPassword, Password, Time, Client 
 
 const closed = { additionalProperties: false }
 
-export const SignupBody = Type.Object(
-  { email: Email, password: NewPassword, name: Type.Optional(Name) },
-  closed
-)
-export type SignupBody = Static<typeof SignupBody>
+/** @param minLength of a password, `PASSWORD_MIN_LENGTH` */
+export const SignupBody = (minLength: number) =>
+  Type.Object({ email: Email, password: NewPassword(minLength), name: Type.Optional(Name) }, closed)
+export type SignupBody = Static<ReturnType<typeof SignupBody>>
+
+/** @param minLength of a password, `PASSWORD_MIN_LENGTH` */
+export const ChangePasswordBody = (minLength: number) =>
+  Type.Object({ current_password: Password, new_password: NewPassword(minLength) }, closed)
+
+export const ReauthenticateBody = Type.Object({ password: Password }, closed)
 
 export const LoginBody = Type.Object(
   { email: Printable({ minLength: 1, maxLength: 254 }), password: Password },

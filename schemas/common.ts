@@ -19,12 +19,16 @@ export const Name = Printable({ minLength: 1, maxLength: 200 })
 
 export const Label = Printable({ minLength: 1, maxLength: 100 })
 
-/** A password being chosen. NIST SP 800-63B-4 §3.1.1.2: at least 15 characters where it stands alone. */
-export const NewPassword = Printable({
-  minLength: 15,
-  maxLength: 256,
-  description: '15 to 256 characters (code points), of any kind but control characters'
-})
+/**
+ * A password being chosen.
+ * @param minLength NIST SP 800-63B-4 §3.1.1.2: 15 characters where it stands alone
+ */
+export const NewPassword = (minLength: number) =>
+  Printable({
+    minLength,
+    maxLength: 256,
+    description: `${String(minLength)} to 256 characters (code points), of any kind but control characters`
+  })
 
 /** A password being checked: whatever was once accepted. */
 export const Password = Type.String({ minLength: 1, maxLength: 1024 })

@@ -158,6 +158,42 @@ export const Configuration = Type.Object({
     minimum: 0,
     description: 'Live sessions of a user on phones, on tablets and on desktops, each; `0` is no limit'
   }),
+  PASSWORD_MIN_LENGTH: Type.Integer({
+    default: 15,
+    minimum: 8,
+    maximum: 64,
+    description:
+      'Characters of a password; fewer than 15 are for where a second factor is asked for in front of Latchkey'
+  }),
+  HIBP: Type.String({
+    default: 'false',
+    pattern: '^(true|false|https?://.+/)$',
+    description:
+      '`true` refuses passwords known from breaches, asked of Have I Been Pwned by the first five digits of a hash; or the URL of a mirror, ending in `/`'
+  }),
+  LOGIN_ATTEMPTS: Type.Integer({
+    default: 10,
+    minimum: 1,
+    description:
+      'Wrong passwords for one account from one address, on one device that it was signed in on, or in one session, within `LOGIN_WINDOW`'
+  }),
+  LOGIN_ATTEMPTS_PER_ADDRESS: Type.Integer({
+    default: 100,
+    minimum: 1,
+    description: 'Wrong passwords from one address (of IPv6 a /64), whatever the account'
+  }),
+  LOGIN_ATTEMPTS_PER_ACCOUNT: Type.Integer({
+    default: 100,
+    minimum: 1,
+    description:
+      'Wrong passwords for one account, from wherever; devices that it was signed in on are not counted and not kept out'
+  }),
+  LOGIN_WINDOW: Duration({
+    default: '15m',
+    minimum: 1,
+    maximum: 86_400,
+    description: 'After the first wrong password, until the count begins anew'
+  }),
   STEP_UP_MAX_AGE: Duration({
     default: '10m',
     minimum: 1,

@@ -25,9 +25,12 @@ async function accountOf({ users }: FastifyInstance, email: string): Promise<Acc
 }
 
 /** By the rules of POST /auth/signup. */
-function checkSignup({ validatorCompiler }: FastifyInstance, body: Record<string, unknown>): void {
+function checkSignup(
+  { validatorCompiler, configuration }: FastifyInstance,
+  body: Record<string, unknown>
+): void {
   const validate = validatorCompiler?.({
-    schema: SignupBody,
+    schema: SignupBody(configuration.PASSWORD_MIN_LENGTH),
     method: 'POST',
     url: '/auth/signup'
   }) as ValidateFunction
@@ -63,6 +66,7 @@ Examples:
         const { name, role } = options
         checkSignup(server, { email, password, ...(name === undefined ? {} : { name }) })
         const user = server.users.make(email, name ?? null, role)
+        await server.passwordPolicy.check(password, '/password', user)
         const password_hash = await server.passwords.hash(password)
         await server.pg.transact((transaction) => server.users.insert(transaction, user, password_hash))
         server.securityEvents.record({ ...by, type: 'account_created', user_id: user.id })

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Problem } from '../../lib/problem.ts'
-import { answers } from '../../schemas/answers.ts'
+import { answers, Nothing } from '../../schemas/answers.ts'
 import { UpdateUserBody } from '../../schemas/auth.ts'
 import { User } from '../../schemas/tokens.ts'
 
@@ -41,6 +41,24 @@ const me: FastifyPluginAsyncTypebox = async (fastify) => {
       const user = await fastify.users.rename(request.auth.sub, request.body.name)
       if (!user) throw gone()
       return reply.header('cache-control', 'no-store').send(user)
+    }
+  )
+
+  fastify.delete(
+    '/auth/me',
+    {
+      onRequest: [fastify.authenticateStrictly, fastify.requireRecentAuthentication],
+      schema: {
+        tags: ['user'],
+        summary: 'Delete the account',
+        description: 'Removes whatever tells of the person, and ends every session. It can not be undone.',
+        security: [{ accessToken: [] }],
+        response: answers(204, Nothing)
+      }
+    },
+    async (request, reply) => {
+      await fastify.accounts.remove(request.auth.sub, request.cameFrom())
+      return reply.clearRefreshCookie().code(204).send(null)
     }
   )
 }

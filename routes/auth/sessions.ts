@@ -55,7 +55,9 @@ const sessions: FastifyPluginAsyncTypebox = async (fastify) => {
       }
     },
     async (request, reply) => {
-      const { sub } = request.auth
+      const { sub, sid } = request.auth
+      // OWASP ASVS 5.0 V7.5.2. One's own may always end.
+      if (request.params.id !== sid) await fastify.requireRecentAuthentication(request)
       const ended = await fastify.sessions.revoke(
         [request.params.id],
         'ended_by_user',
@@ -70,7 +72,7 @@ const sessions: FastifyPluginAsyncTypebox = async (fastify) => {
   fastify.delete(
     '/auth/sessions',
     {
-      onRequest: fastify.authenticateStrictly,
+      onRequest: [fastify.authenticateStrictly, fastify.requireRecentAuthentication],
       schema: { ...common, summary: 'End all other sessions', response: answers(204, Nothing) }
     },
     async (request, reply) => {

@@ -14,18 +14,21 @@ const signup: FastifyPluginAsyncTypebox = async (fastify) => {
         tags: ['auth'],
         summary: 'Make an account and log in',
         headers: SignInHeaders,
-        body: SignupBody,
+        body: SignupBody(fastify.configuration.PASSWORD_MIN_LENGTH),
         response: answers(201, TokenAnswer)
       }
     },
     async (request, reply) => {
       const signIn = request.signIn()
       const { email, password, name = null } = request.body
+      await fastify.passwordPolicy.check(password, '/password', { email, name })
+      const attempt = await fastify.throttles.signup(signIn)
       const user = fastify.users.make(email, name)
       const password_hash = await fastify.passwords.hash(password)
       const issued = await fastify.sessions.start(user, ['pwd'], signIn, {
         insertUser: (transaction) => fastify.users.insert(transaction, user, password_hash)
       })
+      attempt.succeeded()
       return reply.code(201).setDeviceCookie(signIn).sendTokens(issued)
     }
   )

@@ -1,0 +1,145 @@
+import fp from 'fastify-plugin'
+import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
+import { digest } from '../lib/digest.ts'
+import { subscriberOf } from '../lib/network.ts'
+import { Problem } from '../lib/problem.ts'
+import type { RequestOrigin } from '../lib/session.ts'
+import { ask } from '../lib/store-error.ts'
+import { normalizeEmail } from '../lib/user.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    throttles: Throttles
+  }
+}
+
+/**
+ * How often a secret may be guessed (OWASP ASVS 5.0 V6.3.1). An attempt counts before it is known whether it is right,
+ * so that a thousand at once count as a thousand; one that was right is given back.
+ * @throws Problem too_many_attempts; StoreUnavailable where Redis can not say: then nobody guesses
+ */
+export interface Throttles {
+  /**
+   * A password for an email address, whether or not there is an account. A device that the account was signed in on
+   * has an allowance of its own, so that no stranger can keep the owner out.
+   * @param known_device the hash of that device
+   */
+  login(email: string, from: RequestOrigin, known_device: string | null): Promise<Attempt>
+  /** The password of a user who is logged in. */
+  reauthentication(user_id: string, sid: string, from: RequestOrigin): Promise<Attempt>
+  /** What tells whether an address has an account, by signing up for it. */
+  signup(from: RequestOrigin): Promise<Attempt>
+}
+
+export interface Attempt {
+  /** It was right, and does not count. Does not wait for Redis. */
+  succeeded(): void
+}
+
+interface Counted {
+  limiter: RateLimiterRedis
+  key: string
+}
+
+/** Decorates `fastify.throttles`, counted in Redis by rate-limiter-flexible. Keys are hashes: no address stands there. */
+export default fp(
+  async (fastify) => {
+    const { configuration, redisClient, securityEvents } = fastify
+    const { LOGIN_ATTEMPTS, LOGIN_ATTEMPTS_PER_ADDRESS, LOGIN_ATTEMPTS_PER_ACCOUNT } = configuration
+
+    const allowance = (name: string, points: number) =>
+      new RateLimiterRedis({
+        storeClient: redisClient,
+        keyPrefix: `${configuration.REDIS_PREFIX}attempts:${name}`,
+        points,
+        duration: configuration.LOGIN_WINDOW
+      })
+    const device = allowance('device', LOGIN_ATTEMPTS)
+    const pair = allowance('pair', LOGIN_ATTEMPTS)
+    const session = allowance('session', LOGIN_ATTEMPTS)
+    const address = allowance('address', LOGIN_ATTEMPTS_PER_ADDRESS)
+    const account = allowance('account', LOGIN_ATTEMPTS_PER_ACCOUNT)
+
+    const counted = (limiter: RateLimiterRedis, key: string): Counted => ({ limiter, key: digest(key) })
+
+    const asked = <Answer>(work: Promise<Answer>) => ask('redis', work, configuration.STORE_TIMEOUT * 1000)
+
+    /** @returns undefined where it is within the allowance */
+    const consume = async (limiter: RateLimiterRedis, key: string): Promise<RateLimiterRes | undefined> => {
+      try {
+        await limiter.consume(key)
+        return undefined
+      } catch (refused) {
+        if (refused instanceof RateLimiterRes) return refused
+        throw refused
+      }
+    }
+
+    /** @throws Problem where one of them is used up */
+    const take = async (counted: readonly Counted[], from: RequestOrigin & { user_id?: string }) => {
+      const results = await asked(Promise.all(counted.map(({ limiter, key }) => consume(limiter, key))))
+      const refusals = results.filter((result) => result !== undefined)
+      if (refusals.length === 0) return
+      // Once for each count that begins, or the log would tell of nothing else.
+      if (
+        results.some((result, index) => result?.consumedPoints === (counted[index]?.limiter.points ?? 0) + 1)
+      )
+        securityEvents.record({ ...from, type: 'too_many_attempts' })
+      throw new Problem(
+        'too_many_attempts',
+        'There were too many wrong ones. Wait, or log in on a device that you have used before.',
+        { retryAfter: Math.ceil(Math.max(...refusals.map(({ msBeforeNext }) => msBeforeNext)) / 1000) }
+      )
+    }
+
+    const giveBack = (work: Promise<unknown>[]) => {
+      Promise.all(work).catch((error: unknown) => {
+        fastify.log.warn({ err: error }, 'an attempt that was right could not be given back')
+      })
+    }
+
+    fastify.decorate('throttles', {
+      async login(email, from, known_device) {
+        const owner = normalizeEmail(email)
+        const subscriber = subscriberOf(from.ip)
+        const narrow =
+          known_device === null
+            ? counted(pair, `${subscriber} ${owner}`)
+            : counted(device, `${known_device} ${owner}`)
+        // What only the narrow one lets through counts on: who has used that up takes nothing from anyone else.
+        const wide = known_device === null ? [counted(address, subscriber), counted(account, owner)] : []
+        await take([narrow], from)
+        await take(wide, from)
+        return {
+          succeeded() {
+            giveBack([
+              narrow.limiter.delete(narrow.key),
+              ...wide.map(({ limiter, key }) => limiter.reward(key))
+            ])
+          }
+        }
+      },
+
+      async reauthentication(user_id, sid, from) {
+        const own = counted(session, sid)
+        await take([own], { ...from, user_id })
+        return {
+          succeeded() {
+            giveBack([own.limiter.delete(own.key)])
+          }
+        }
+      },
+
+      async signup(from) {
+        const own = counted(address, subscriberOf(from.ip))
+        await take([own], from)
+        return {
+          succeeded() {
+            giveBack([own.limiter.reward(own.key)])
+          }
+        }
+      }
+    })
+  },
+  { name: 'throttles', dependencies: ['configuration', 'redis', 'security-events'] }
+)
