@@ -27,14 +27,15 @@ export default fp(
     const { users, passwords, throttles, accessTokens, sessionRecords, securityEvents } = fastify
 
     const check: Reauthentication['check'] = async ({ sub, sid }, password, from) => {
-      const attempt = await throttles.reauthentication(sub, sid, from)
       const account = await users.findAccount(sub)
       if (!account) throw sessionRevoked()
-      if (!(await passwords.verify(account.password_hash, password))) {
+      const proved = await throttles.reauthentication(sub, sid, from, () =>
+        passwords.verify(account.password_hash, password)
+      )
+      if (!proved) {
         securityEvents.record({ ...from, type: 'reauthentication_failed', user_id: sub, sid })
         throw wrongPassword()
       }
-      attempt.succeeded()
       return account
     }
 

@@ -14,8 +14,8 @@ declare module 'fastify' {
 }
 
 /**
- * How often a secret may be guessed (OWASP ASVS 5.0 V6.3.1). An attempt counts before it is known whether it is right,
- * so that a thousand at once count as a thousand; one that was right is given back.
+ * How often a secret may be guessed (OWASP ASVS 5.0 V6.3.1). A guess counts before it is known whether it is right, so
+ * that a thousand at once count as a thousand. It is given back where it was right, or could not be looked at.
  * @throws Problem too_many_attempts; StoreUnavailable where Redis can not say: then nobody guesses
  */
 export interface Throttles {
@@ -23,18 +23,16 @@ export interface Throttles {
    * A password for an email address, whether or not there is an account. A device that the account was signed in on
    * has an allowance of its own, so that no stranger can keep the owner out.
    * @param known_device the hash of that device
+   * @param prove looks whether it is right; not called where too many were wrong
    */
-  login(email: string, from: RequestOrigin, known_device: string | null): Promise<Attempt>
+  login(email: string, from: RequestOrigin, known_device: string | null, prove: Prove): Promise<boolean>
   /** The password of a user who is logged in. */
-  reauthentication(user_id: string, sid: string, from: RequestOrigin): Promise<Attempt>
-  /** What tells whether an address has an account, by signing up for it. */
-  signup(from: RequestOrigin): Promise<Attempt>
+  reauthentication(user_id: string, sid: string, from: RequestOrigin, prove: Prove): Promise<boolean>
+  /** Signing up, which tells whether an address has an account: only where it has does it count. */
+  signup<Made>(from: RequestOrigin, make: () => Promise<Made>): Promise<Made>
 }
 
-export interface Attempt {
-  /** It was right, and does not count. Does not wait for Redis. */
-  succeeded(): void
-}
+type Prove = () => Promise<boolean>
 
 interface Counted {
   limiter: RateLimiterRedis
@@ -92,51 +90,60 @@ export default fp(
       )
     }
 
+    /** Does not wait for Redis: what comes next on this connection comes after it. */
     const giveBack = (work: Promise<unknown>[]) => {
       Promise.all(work).catch((error: unknown) => {
-        fastify.log.warn({ err: error }, 'an attempt that was right could not be given back')
+        fastify.log.warn({ err: error }, 'a guess could not be given back')
       })
+    }
+    const reward = (all: readonly Counted[]) => {
+      giveBack(all.map(({ limiter, key }) => limiter.reward(key)))
+    }
+
+    /** @param wide counts only what the narrow one lets through: who has used that up takes nothing from anyone else */
+    const guess = async (
+      narrow: Counted,
+      wide: readonly Counted[],
+      from: RequestOrigin & { user_id?: string },
+      prove: Prove
+    ) => {
+      await take([narrow], from)
+      await take(wide, from)
+      try {
+        const right = await prove()
+        if (right) {
+          giveBack([narrow.limiter.delete(narrow.key)])
+          reward(wide)
+        }
+        return right
+      } catch (error) {
+        reward([narrow, ...wide])
+        throw error
+      }
     }
 
     fastify.decorate('throttles', {
-      async login(email, from, known_device) {
+      async login(email, from, known_device, prove) {
         const owner = normalizeEmail(email)
+        if (known_device !== null) return guess(counted(device, `${known_device} ${owner}`), [], from, prove)
         const subscriber = subscriberOf(from.ip)
-        const narrow =
-          known_device === null
-            ? counted(pair, `${subscriber} ${owner}`)
-            : counted(device, `${known_device} ${owner}`)
-        // What only the narrow one lets through counts on: who has used that up takes nothing from anyone else.
-        const wide = known_device === null ? [counted(address, subscriber), counted(account, owner)] : []
-        await take([narrow], from)
-        await take(wide, from)
-        return {
-          succeeded() {
-            giveBack([
-              narrow.limiter.delete(narrow.key),
-              ...wide.map(({ limiter, key }) => limiter.reward(key))
-            ])
-          }
-        }
+        const wide = [counted(address, subscriber), counted(account, owner)]
+        return guess(counted(pair, `${subscriber} ${owner}`), wide, from, prove)
       },
 
-      async reauthentication(user_id, sid, from) {
-        const own = counted(session, sid)
-        await take([own], { ...from, user_id })
-        return {
-          succeeded() {
-            giveBack([own.limiter.delete(own.key)])
-          }
-        }
-      },
+      reauthentication: (user_id, sid, from, prove) =>
+        guess(counted(session, sid), [], { ...from, user_id }, prove),
 
-      async signup(from) {
-        const own = counted(address, subscriberOf(from.ip))
-        await take([own], from)
-        return {
-          succeeded() {
-            giveBack([own.limiter.reward(own.key)])
-          }
+      async signup(from, make) {
+        const asking = counted(address, subscriberOf(from.ip))
+        await take([asking], from)
+        try {
+          const made = await make()
+          reward([asking])
+          return made
+        } catch (error) {
+          if (!(error instanceof Problem && error.code === 'email_taken')) reward([asking])
+          throw error
         }
       }
     })

@@ -32,9 +32,10 @@ const login: FastifyPluginAsyncTypebox = async (fastify) => {
       const device_id_hash = device_id === null ? null : digest(device_id)
       const account = await fastify.users.findByEmail(email, device_id_hash)
       const known_device = account?.known_device ? device_id_hash : null
-      const attempt = await fastify.throttles.login(email, request.cameFrom(), known_device)
       // OWASP ASVS 5.0 V6.3.8: an unknown user takes as long and is answered the same as a wrong password.
-      const proved = await fastify.passwords.verify(account?.password_hash, password)
+      const proved = await fastify.throttles.login(email, request.cameFrom(), known_device, () =>
+        fastify.passwords.verify(account?.password_hash, password)
+      )
       if (!account || !proved) {
         fastify.securityEvents.record({
           ...request.cameFrom(),
@@ -43,7 +44,6 @@ const login: FastifyPluginAsyncTypebox = async (fastify) => {
         })
         throw new Problem('invalid_credentials', 'There is no account with this email address and password.')
       }
-      attempt.succeeded()
       if (account.disabled) throw new Problem('account_disabled', 'This account is disabled.')
 
       const { user, password_hash, password_version } = account

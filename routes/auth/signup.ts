@@ -22,13 +22,13 @@ const signup: FastifyPluginAsyncTypebox = async (fastify) => {
       const signIn = request.signIn()
       const { email, password, name = null } = request.body
       await fastify.passwordPolicy.check(password, '/password', { email, name })
-      const attempt = await fastify.throttles.signup(signIn)
       const user = fastify.users.make(email, name)
-      const password_hash = await fastify.passwords.hash(password)
-      const issued = await fastify.sessions.start(user, ['pwd'], signIn, {
-        insertUser: (transaction) => fastify.users.insert(transaction, user, password_hash)
+      const issued = await fastify.throttles.signup(request.cameFrom(), async () => {
+        const password_hash = await fastify.passwords.hash(password)
+        return fastify.sessions.start(user, ['pwd'], signIn, {
+          insertUser: (transaction) => fastify.users.insert(transaction, user, password_hash)
+        })
       })
-      attempt.succeeded()
       return reply.code(201).setDeviceCookie(signIn).sendTokens(issued)
     }
   )

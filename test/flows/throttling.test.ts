@@ -197,3 +197,15 @@ t.test('Redis away: nobody guesses, and nobody is logged out', async (t) => {
   t.equal((await app.inject({ url: '/auth/me', headers: bearer(access_token) })).statusCode, 200)
   proxies.redis.dropResponses(false)
 })
+
+t.test('a guess that could not be looked at does not count', async (t) => {
+  const app = await build(t, { ...settings, LOGIN_ATTEMPTS: 1, LOGIN_ATTEMPTS_PER_ADDRESS: 1 })
+  const { email } = await signUp(app)
+  const { passwords } = app.scope
+  const verify = passwords.verify.bind(passwords)
+  passwords.verify = () => Promise.reject(app.scope.shed('queue_deadline', 'Try again.', 5))
+  for (let attempt = 0; attempt < 3; attempt += 1)
+    isProblem(t, await guess(app, { email, password }), 'temporarily_unavailable')
+  passwords.verify = verify
+  t.equal((await guess(app, { email, password })).statusCode, 200)
+})

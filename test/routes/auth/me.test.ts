@@ -1,5 +1,6 @@
 import t from 'tap'
-import { bearer, build, signUp } from '../../helper.ts'
+import { digest } from '../../../lib/digest.ts'
+import { bearer, build, logIn, password, refresh, refreshCookie, signUp, tokensOf } from '../../helper.ts'
 import { isProblem } from '../../problem.ts'
 
 const app = await build(t)
@@ -68,4 +69,46 @@ t.test('HEAD answers as GET does, without the body', async (t) => {
   const response = await app.inject({ method: 'HEAD', url: '/auth/me', headers: bearer(access_token) })
   t.equal(response.statusCode, 200)
   t.equal(response.body, '')
+})
+
+t.test('DELETE: the account is gone, with all that told of the person, on every node', async (t) => {
+  const other = await build(t, {}, app.stores)
+  const name = 'Ada, Countess of Lovelace'
+  const { email, access_token, refresh_token, user_id } = await signUp(app, {
+    'user-agent': 'an unusual browser',
+    'x-device-id': 'an-unusual-device'
+  })
+  await patch(access_token, { name })
+  const elsewhere = await logIn(app, email)
+  const response = await app.inject({ method: 'DELETE', url: '/auth/me', headers: bearer(access_token) })
+  t.equal(response.statusCode, 204)
+  t.match(response.cookies, [{ name: refreshCookie, value: '' }])
+
+  for (const node of [app, other])
+    for (const token of [refresh_token, elsewhere.refresh_token])
+      isProblem(t, await refresh(node, token), 'session_revoked')
+  isProblem(t, await get(elsewhere.access_token), 'session_revoked')
+  isProblem(
+    t,
+    await app.inject({ method: 'POST', url: '/auth/login', payload: { email, password } }),
+    'invalid_credentials'
+  )
+  const { pool } = app.stores
+  for (const table of ['users', 'sessions', 'known_devices']) {
+    const { rows } = await pool.query<{ row: string }>(`SELECT t::text AS row FROM ${table} AS t`)
+    for (const trace of [email, name, 'unusual', digest('an-unusual-device')])
+      t.notMatch(rows.map(({ row }) => row).join(), trace, `${table} does not hold ${trace}`)
+  }
+  const { rows } = await pool.query('SELECT DISTINCT revoked_reason FROM sessions WHERE user_id = $1', [
+    user_id
+  ])
+  t.same(
+    rows,
+    [{ revoked_reason: 'account_deleted' }],
+    'other nodes hear of it from here, where Redis was away'
+  )
+
+  const again = await app.inject({ method: 'POST', url: '/auth/signup', payload: { email, password } })
+  t.equal(again.statusCode, 201, 'the address is free')
+  t.not(tokensOf(again).user_id, user_id)
 })
