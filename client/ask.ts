@@ -3,13 +3,13 @@ import { AuthError, type ClientErrorCode } from './auth-error.ts'
 
 export interface Call {
   /** Default: POST */
-  method?: string
+  method?: string | undefined
   body?: unknown
   headers?: Record<string, string>
   /** Ends the call; it then rejects with the signal's reason. */
   signal?: AbortSignal
   /** A member by which a good answer is known. Default: any 2xx is good */
-  wanted?: string
+  wanted?: string | undefined
   /** What sends it. Default: the page's `fetch` */
   send?: typeof fetch
 }
@@ -62,7 +62,7 @@ export function createAsk(baseUrl: string, timeout: number): Ask {
     const [code, message]: [ClientErrorCode, string] = deadline.aborted
       ? ['timeout', `${origin} has not answered within ${String(timeout)} ms.`]
       : response
-        ? ['unexpected_answer', `${origin} answers, but not as Latchkey does: perhaps a proxy.`]
+        ? ['unexpected_answer', `${origin} answers, but not as Latchkey.`]
         : [
             'network_error',
             `${origin} can not be reached${page === origin ? '' : `, or has no ${page} in ALLOWED_ORIGINS`}.`

@@ -40,6 +40,15 @@ export interface AuthClient {
     readonly end: (id: string) => Promise<void>
     readonly endOthers: () => Promise<void>
   }
+  /** What needs a login of the last minutes rejects with `insufficient_user_authentication`: then `reauthenticate`. */
+  readonly account: {
+    /** Proves by the password who is here, and takes an access token that says so. */
+    readonly reauthenticate: (password: string) => Promise<void>
+    /** Needs a recent login. Ends every other session. */
+    readonly changePassword: (passwords: { current_password: string; new_password: string }) => Promise<void>
+    /** Needs a recent login. Deletes the account, and ends every session. */
+    readonly remove: () => Promise<void>
+  }
   /**
    * An access token that is good for now, for who sends requests by other means than `fetch`.
    * @param options.refused an access token that was answered with a 401: another one is given
@@ -69,7 +78,7 @@ export interface AuthClient {
 export function createAuthClient(options: AuthClientOptions): AuthClient {
   const { tokenOrigins = [], timeout = 10_000, crossSite = false } = options ?? {}
   const baseUrl = checkBaseUrl(options?.baseUrl, crossSite)
-  if (!(timeout > 0)) throw new AuthError('invalid_options', 'timeout must be a number of ms above 0.')
+  if (!(timeout > 0)) throw new AuthError('invalid_options', 'timeout must be above 0 ms.')
   const origins = [baseUrl, ...tokenOrigins].map((url) => urlOf('tokenOrigins', url).origin)
   const ask = createAsk(baseUrl, timeout)
   const keeper = createSessionKeeper(`latchkey:${baseUrl}`, ask, timeout)
@@ -83,6 +92,10 @@ export function createAuthClient(options: AuthClientOptions): AuthClient {
       return answer.user
     })
 
+  /** With the access token. */
+  const asUser = <Answer = void>(path: string, method?: string, body?: unknown, wanted?: string) =>
+    ask<Answer>(path, { method, body, wanted, send })
+
   return {
     signup: (account) => signIn('signup', account),
     login: (credentials) => signIn('login', credentials),
@@ -92,22 +105,32 @@ export function createAuthClient(options: AuthClientOptions): AuthClient {
         keeper.end('logout')
       }),
     logoutAll: async () => {
-      await ask('logout/all', { send })
+      await asUser('logout/all')
       keeper.end('logout_all')
     },
     sessions: {
       list: async () =>
-        (await ask<{ sessions: Session[] }>('sessions', { method: 'GET', wanted: 'sessions', send }))
-          .sessions,
-      rename: (id, label) =>
-        ask<Session>(`sessions/${id}`, { method: 'PATCH', body: { label }, wanted: 'id', send }),
+        (await asUser<{ sessions: Session[] }>('sessions', 'GET', undefined, 'sessions')).sessions,
+      rename: (id, label) => asUser<Session>(`sessions/${id}`, 'PATCH', { label }, 'id'),
       end: async (id) => {
-        await ask(`sessions/${id}`, { method: 'DELETE', send })
+        await asUser(`sessions/${id}`, 'DELETE')
         const state = keeper.state()
         // It was this one: the server says so at a refresh, and takes the cookie away.
         if (state.status === 'signed_in' && state.session_id === id) keeper.expire()
       },
-      endOthers: () => ask('sessions', { method: 'DELETE', send })
+      endOthers: () => asUser('sessions', 'DELETE')
+    },
+    account: {
+      reauthenticate: async (password) => {
+        await asUser('reauthenticate', 'POST', { password })
+        // The session knows it now, and so do the tokens that every tab gets.
+        await keeper.renew()
+      },
+      changePassword: (body) => asUser('password', 'POST', body),
+      remove: async () => {
+        await asUser('me', 'DELETE')
+        keeper.end('account_deleted')
+      }
     },
     getAccessToken: ({ refused, signal } = {}) => keeper.token(refused, signal),
     refresh: keeper.renew,

@@ -19,7 +19,7 @@ export function urlOf(option: string, value: unknown): URL {
     const url = new URL(value, base)
     if (url.protocol.startsWith('http')) return url
   }
-  throw new AuthError('invalid_options', `${option} has to be a URL, not ${JSON.stringify(value)}.`)
+  throw new AuthError('invalid_options', `${option} must be a URL, not ${JSON.stringify(value)}.`)
 }
 
 /**
@@ -33,15 +33,15 @@ export function checkBaseUrl(baseUrl: unknown, crossSite: boolean): string {
   if (protocol === 'http:' && !loopback.test(hostname)) {
     throw new AuthError(
       'insecure_base_url',
-      `Browsers keep no Secure cookie of ${origin}. Use https, or http on localhost.`
+      `Browsers keep no Secure cookie of ${origin}. Use https or localhost.`
     )
   }
   if (page && !crossSite && siteOf(page) !== siteOf(url)) {
     throw new AuthError(
       'cross_site_base_url',
-      `${page.origin} and ${origin} are two sites, and browsers send no SameSite=Strict cookie between them. ` +
-        `Serve both from one site (localhost and 127.0.0.1 are two), or set COOKIE_SAMESITE=none and ` +
-        `ALLOWED_ORIGINS=${page.origin} at the server and pass crossSite: true.`
+      `${page.origin} and ${origin} are two sites: browsers send no SameSite=Strict cookie. ` +
+        `Use one site (localhost and 127.0.0.1 are two), or ` +
+        `COOKIE_SAMESITE=none, ALLOWED_ORIGINS=${page.origin} and crossSite: true.`
     )
   }
   return origin + pathname.replace(/\/+$/, '')

@@ -240,7 +240,7 @@ t.test('the package', async (t) => {
     const refusal = await run(process.execPath, ['--input-type=module', '--eval', script], { cwd: project })
       .then(() => 'it works')
       .catch((error: { stderr: string }) => error.stderr)
-    t.match(refusal, /AuthError.*: baseUrl has to be a URL, not "nowhere"/)
+    t.match(refusal, /AuthError.*: baseUrl must be a URL, not "nowhere"/)
     t.notMatch(
       readFileSync(join(project, 'node_modules/latchkey/dist/client/index.js'), 'utf8'),
       /\bimport\b/

@@ -30,12 +30,12 @@ t.test('no base URL, or none', async (t) => {
       name: 'AuthError',
       code: 'invalid_options',
       action: 'none',
-      message: /^baseUrl has to be a URL, not /
+      message: /^baseUrl must be a URL, not /
     })
   }
   t.match(
     refusal({ baseUrl: '/account' }),
-    { message: 'baseUrl has to be a URL, not "/account".' },
+    { message: 'baseUrl must be a URL, not "/account".' },
     'relative to what'
   )
 })
@@ -45,12 +45,12 @@ t.test('other options', async (t) => {
   for (const timeout of [0, -1, NaN]) {
     t.match(refusal({ baseUrl, timeout }), {
       code: 'invalid_options',
-      message: 'timeout must be a number of ms above 0.'
+      message: 'timeout must be above 0 ms.'
     })
   }
   t.match(refusal({ baseUrl, tokenOrigins: ['*'] }), {
     code: 'invalid_options',
-    message: 'tokenOrigins has to be a URL, not "*".'
+    message: 'tokenOrigins must be a URL, not "*".'
   })
   t.equal(refusal({ baseUrl, tokenOrigins: ['https://api.example.com'], timeout: 1 }), undefined)
 })
@@ -64,7 +64,7 @@ t.test('plain http, but on this machine', async (t) => {
     const { origin } = new URL(baseUrl)
     t.match(refusal({ baseUrl }), {
       code: 'insecure_base_url',
-      message: `Browsers keep no Secure cookie of ${origin}. Use https, or http on localhost.`
+      message: `Browsers keep no Secure cookie of ${origin}. Use https or localhost.`
     })
   }
   for (const baseUrl of [
@@ -112,9 +112,9 @@ t.test('the refusal says why and what to do, and it may be overruled', async (t)
   const baseUrl = 'https://latchkey.example.net'
   t.match(refusal({ baseUrl }), {
     message:
-      'https://app.example.com and https://latchkey.example.net are two sites, and browsers send no SameSite=Strict ' +
-      'cookie between them. Serve both from one site (localhost and 127.0.0.1 are two), or set COOKIE_SAMESITE=none ' +
-      'and ALLOWED_ORIGINS=https://app.example.com at the server and pass crossSite: true.'
+      'https://app.example.com and https://latchkey.example.net are two sites: browsers send no SameSite=Strict ' +
+      'cookie. Use one site (localhost and 127.0.0.1 are two), or COOKIE_SAMESITE=none, ' +
+      'ALLOWED_ORIGINS=https://app.example.com and crossSite: true.'
   })
   t.equal(refusal({ baseUrl, crossSite: true }), undefined)
 })

@@ -1,7 +1,7 @@
 // A session's life in one tab.
 import t from 'tap'
 import { createAuthClient } from '../../client/index.ts'
-import { password } from '../helper.ts'
+import { codeOf, logIn, password, refresh } from '../helper.ts'
 import { until } from '../stores/until.ts'
 import { Browser, online, serve } from './browser.ts'
 
@@ -234,4 +234,29 @@ t.test('a closed client says so', async (t) => {
   await t.rejects(client.getAccessToken(), { code: 'closed', message: 'This client was closed.' })
   await t.rejects(client.login({ email: 'ada@example.com', password }), { code: 'closed' })
   t.throws(() => client.onChange(() => undefined), { code: 'closed' })
+})
+
+t.test('what needs a recent login, and the end of the account', async (t) => {
+  const browser = Browser.start(t, app)
+  const { client, email, session_id } = await browser.signUp()
+  const elsewhere = await logIn(app, email)
+  await app.stores.pool.query(
+    "UPDATE sessions SET authenticated_at = authenticated_at - interval '1 hour' WHERE id = $1",
+    [session_id]
+  )
+  await client.refresh()
+  const chosen = 'battery staple correct horse'
+  const change = { current_password: password, new_password: chosen }
+  await t.rejects(client.account.changePassword(change), { code: 'insufficient_user_authentication' })
+  await t.rejects(client.account.remove(), { code: 'insufficient_user_authentication' })
+  await t.rejects(client.account.reauthenticate('wrong'), { code: 'invalid_credentials', action: 'none' })
+  await client.account.reauthenticate(password)
+  await client.account.changePassword(change)
+  t.equal(codeOf(await refresh(app, elsewhere.refresh_token)), 'session_revoked')
+  t.match(client.state, { status: 'signed_in', session_id }, 'this session goes on')
+
+  await client.account.remove()
+  t.same(client.state, { status: 'signed_out', reason: 'account_deleted' })
+  t.notOk(browser.refreshToken)
+  await t.rejects(client.login({ email, password: chosen }), { code: 'invalid_credentials' })
 })

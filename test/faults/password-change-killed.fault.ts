@@ -72,8 +72,7 @@ void t.test('The server is killed while a password is changed', async (t) => {
   }
 
   const after = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
-  for (const round of [1, 2, 3, 4])
-    await killedAt(`round ${String(round)}`, () => after(Math.random() * 120))
+  for (const round of [1, 2, 3, 4]) await killedAt(`round ${String(round)}`, () => after(Math.random() * 120))
 
   // Committed, and nobody was told.
   const watcher = new pg.Client({
