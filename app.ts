@@ -43,6 +43,7 @@ import signingKeys from './plugins/signing-keys.ts'
 import tokenRenewal from './plugins/token-renewal.ts'
 import transport from './plugins/transport.ts'
 import { unreadableRequests } from './plugins/unreadable-requests.ts'
+import unknownUsers from './plugins/unknown-users.ts'
 import users from './plugins/users.ts'
 import validation from './plugins/validation.ts'
 import login from './routes/auth/login.ts'
@@ -154,6 +155,7 @@ const server: FastifyPluginAsync<{
 
   await fastify.register(passwords)
   await fastify.register(users)
+  await fastify.register(unknownUsers)
   await fastify.register(sessionWhitelist)
   await fastify.register(sessionRecords)
   await fastify.register(sessionJournal)

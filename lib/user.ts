@@ -1,5 +1,8 @@
 import type { User } from '../schemas/tokens.ts'
 
+/** One spelling for one mailbox: nobody has two accounts that differ by case. */
+export const normalizeEmail = (email: string) => email.trim().toLowerCase()
+
 /** The columns that make a `User`, in any query. */
 export const userColumns = 'id, email, name, role, email_verified, created_at'
 

@@ -3,7 +3,7 @@ import type { PoolClient } from 'pg'
 import { v7 as uuidv7 } from 'uuid'
 import { batchedLookup } from '../lib/batched-lookup.ts'
 import { Problem } from '../lib/problem.ts'
-import { toUser, userColumns, type UserRow } from '../lib/user.ts'
+import { normalizeEmail, toUser, userColumns, type UserRow } from '../lib/user.ts'
 import type { User } from '../schemas/tokens.ts'
 
 declare module 'fastify' {
@@ -15,8 +15,15 @@ declare module 'fastify' {
 /** A user with what only a login needs. */
 export interface Account {
   user: User
-  password_hash: string
+  /** null where the user came without a password. */
+  password_hash: string | null
   disabled_at: Date | null
+}
+
+/** A user from elsewhere, as the row that it becomes. */
+export interface ImportedRow extends User {
+  password_hash: string | null
+  disabled: boolean
 }
 
 export interface Users {
@@ -24,6 +31,16 @@ export interface Users {
   make(email: string, name: string | null, role?: string): User
   /** @param transaction a client inside a transaction. @throws Problem email_taken */
   insert(transaction: PoolClient, user: User, password_hash: string): Promise<void>
+  /**
+   * Inserts all in one statement, but those whose id or email address is taken.
+   * @param rows no two with one id or one email address
+   * @returns ids of those that were inserted
+   */
+  insertAll(rows: readonly ImportedRow[]): Promise<Set<string>>
+  /** Ids by email address, of those that there are. */
+  idsByEmail(emails: readonly string[]): Promise<Map<string, string>>
+  /** Tells Postgres that much has changed, for its plans and for `fastify.unknownUsers`. */
+  analyze(): Promise<void>
   findByEmail(email: string): Promise<Account | undefined>
   /** All look-ups of one tick share a query. */
   findById(id: string): Promise<User | undefined>
@@ -35,9 +52,6 @@ export interface Users {
   /** Replaces a hash, unless the password was changed meanwhile. */
   replacePasswordHash(id: string, current: string, password_hash: string): Promise<void>
 }
-
-/** One spelling for one mailbox: nobody has two accounts that differ by case. */
-const normalizeEmail = (email: string) => email.trim().toLowerCase()
 
 /** Decorates `fastify.users`: the table `users`. */
 export default fp(
@@ -70,10 +84,45 @@ export default fp(
         if (rowCount === 0) throw new Problem('email_taken', 'Log in instead, or use another address.')
       },
 
+      async insertAll(rows) {
+        const { rows: inserted } = await fastify.pg.query<{ id: string }>({
+          name: 'insert users',
+          text: `INSERT INTO users (id, email, password_hash, name, role, email_verified, created_at, disabled_at)
+                 SELECT id, email, password_hash, name, role, email_verified, created_at,
+                        CASE WHEN disabled THEN now() END
+                   FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[],
+                               $7::timestamptz[], $8::boolean[])
+                     AS row (id, email, password_hash, name, role, email_verified, created_at, disabled)
+                     ON CONFLICT DO NOTHING RETURNING id`,
+          values: [
+            rows.map(({ id }) => id),
+            rows.map(({ email }) => email),
+            rows.map(({ password_hash }) => password_hash),
+            rows.map(({ name }) => name),
+            rows.map(({ role }) => role),
+            rows.map(({ email_verified }) => email_verified),
+            rows.map(({ created_at }) => created_at),
+            rows.map(({ disabled }) => disabled)
+          ]
+        })
+        return new Set(inserted.map(({ id }) => id))
+      },
+
+      async idsByEmail(emails) {
+        const { rows } = await fastify.pg.query<{ id: string; email: string }>({
+          name: 'ids by email',
+          text: 'SELECT id, email FROM users WHERE email = ANY($1)',
+          values: [emails]
+        })
+        return new Map(rows.map(({ id, email }) => [email, id]))
+      },
+
+      async analyze() {
+        await fastify.pg.query('ANALYZE users')
+      },
+
       async findByEmail(email) {
-        const { rows } = await fastify.pg.query<
-          UserRow & { password_hash: string; disabled_at: Date | null }
-        >({
+        const { rows } = await fastify.pg.query<UserRow & Omit<Account, 'user'>>({
           name: 'user by email',
           text: `SELECT ${userColumns}, password_hash, disabled_at FROM users WHERE email = $1`,
           values: [normalizeEmail(email)]

@@ -29,8 +29,9 @@ const login: FastifyPluginAsyncTypebox = async (fastify) => {
       const { email, password } = request.body
       const account = await fastify.users.findByEmail(email)
       // OWASP ASVS 5.0 V6.3.8: an unknown user takes as long and is answered the same as a wrong password.
-      const proved = await fastify.passwords.verify(account?.password_hash, password)
-      if (!account || !proved) {
+      const hash = account?.password_hash ?? fastify.unknownUsers.hashFor(email)
+      const proved = await fastify.passwords.verify(hash, password)
+      if (!account?.password_hash || !proved) {
         fastify.securityEvents.record({
           ...request.cameFrom(),
           type: 'login_failed',

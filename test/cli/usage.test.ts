@@ -29,6 +29,7 @@ t.test('every command has --json, and help with examples that are right', async 
     'migrate',
     'users ban',
     'users create',
+    'users import',
     'users role',
     'users sessions',
     'users unban'
