@@ -46,6 +46,7 @@ import { unreadableRequests } from './plugins/unreadable-requests.ts'
 import unknownUsers from './plugins/unknown-users.ts'
 import users from './plugins/users.ts'
 import validation from './plugins/validation.ts'
+import webhooks from './plugins/webhooks.ts'
 import login from './routes/auth/login.ts'
 import logout from './routes/auth/logout.ts'
 import me from './routes/auth/me.ts'
@@ -163,6 +164,7 @@ const server: FastifyPluginAsync<{
   await fastify.register(revocationStreams)
   await fastify.register(sessionTokens)
   await fastify.register(redisFollowUp)
+  await fastify.register(webhooks)
   await fastify.register(securityEvents)
   await fastify.register(sessions)
   await fastify.register(sessionRefresh)

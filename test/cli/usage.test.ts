@@ -32,7 +32,9 @@ t.test('every command has --json, and help with examples that are right', async 
     'users import',
     'users role',
     'users sessions',
-    'users unban'
+    'users unban',
+    'webhooks list',
+    'webhooks test'
   ])
   for (const command of commands) {
     const help = helpOf(command)
