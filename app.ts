@@ -48,8 +48,10 @@ import throttles from './plugins/throttles.ts'
 import tokenRenewal from './plugins/token-renewal.ts'
 import transport from './plugins/transport.ts'
 import { unreadableRequests } from './plugins/unreadable-requests.ts'
+import unknownUsers from './plugins/unknown-users.ts'
 import users from './plugins/users.ts'
 import validation from './plugins/validation.ts'
+import webhooks from './plugins/webhooks.ts'
 import login from './routes/auth/login.ts'
 import logout from './routes/auth/logout.ts'
 import me from './routes/auth/me.ts'
@@ -162,6 +164,7 @@ const server: FastifyPluginAsync<{
   await fastify.register(passwords)
   await fastify.register(passwordPolicy)
   await fastify.register(users)
+  await fastify.register(unknownUsers)
   await fastify.register(sessionWhitelist)
   await fastify.register(sessionRecords)
   await fastify.register(sessionJournal)
@@ -169,6 +172,7 @@ const server: FastifyPluginAsync<{
   await fastify.register(revocationStreams)
   await fastify.register(sessionTokens)
   await fastify.register(redisFollowUp)
+  await fastify.register(webhooks)
   await fastify.register(securityEvents)
   await fastify.register(throttles)
   await fastify.register(sessions)

@@ -5,6 +5,7 @@ import { addDoctor } from './commands/doctor.ts'
 import { addKeys } from './commands/keys.ts'
 import { addMigrate } from './commands/migrate.ts'
 import { addUsers } from './commands/users.ts'
+import { addWebhooks } from './commands/webhooks.ts'
 
 /** The package's own, from the sources and from dist/ alike. */
 function version(): string {
@@ -25,7 +26,7 @@ function version(): string {
 export function makeProgram(): Command {
   const program = new Command('latchkey')
     .description(
-      'Runs what a Latchkey server needs beside it: keys, clients, users, and a look at its health.'
+      'Runs what a Latchkey server needs beside it: keys, clients, users, webhooks, and a look at its health.'
     )
     .version(version())
     .addHelpText(
@@ -45,6 +46,7 @@ Examples:
   addKeys(program)
   addClients(program)
   addUsers(program)
+  addWebhooks(program)
   addDoctor(program)
   // Before any command is parsed, so that wrong options of each are ours to turn into an exit code.
   const throwAll = (command: Command) => {

@@ -6,6 +6,7 @@ import { isIP } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { ConfigurationError } from '../lib/configuration-error.ts'
 import { parseDuration } from '../lib/duration.ts'
+import { isWebhookSecret } from '../lib/webhook.ts'
 import { Configuration, type ConfigurationInput } from '../schemas/configuration.ts'
 
 declare module 'fastify' {
@@ -113,6 +114,20 @@ function contradictions(configuration: Configuration): string[] {
     configuration.REFRESH_OVERLAP >= configuration.REFRESH_IDLE_TTL,
     'REFRESH_OVERLAP must be shorter than REFRESH_IDLE_TTL'
   )
+  if (configuration.WEBHOOK_URL !== undefined) {
+    refuse(
+      !isWebhookUrl(configuration.WEBHOOK_URL, production),
+      `WEBHOOK_URL must be an ${production ? '' : 'http:// or '}https:// URL without credentials or fragment`
+    )
+    refuse(
+      configuration.WEBHOOK_SECRET.length === 0,
+      'WEBHOOK_SECRET is missing; make one with: echo "whsec_$(openssl rand -base64 32)"'
+    )
+  }
+  refuse(
+    !configuration.WEBHOOK_SECRET.every(isWebhookSecret),
+    'WEBHOOK_SECRET must be whsec_ and 24 to 64 bytes in Base64; make one with: echo "whsec_$(openssl rand -base64 32)"'
+  )
   refuse(
     production && configuration.DATABASE_URL === undefined,
     'DATABASE_URL is missing: NODE_ENV=production refuses the embedded Postgres'
@@ -132,6 +147,12 @@ function isHttpUrl(text: string): boolean {
   if (!URL.canParse(text)) return false
   const url = new URL(text)
   return /^https?:$/.test(url.protocol) && !url.search && !url.hash && !url.username && !url.password
+}
+
+function isWebhookUrl(text: string, production: boolean): boolean {
+  if (!URL.canParse(text)) return false
+  const { protocol, username, password, hash } = new URL(text)
+  return (production ? /^https:$/ : /^https?:$/).test(protocol) && !username && !password && !hash
 }
 
 function isOrigin(text: string): boolean {

@@ -32,9 +32,12 @@ const knownDeviceRetention = 400
 /** Hours for which a renewed access token is refused: it lives for half an hour at most. */
 const renewedTokenRetention = 2
 
+/** Days for which webhooks that were delivered, or given up, can be looked at. */
+const webhookRetention = 7
+
 /**
  * Decorates `fastify.housekeeping`: removes expired and ended sessions, renewed access tokens, devices not seen
- * for long, old security events, and what signing keys that are over still hold.
+ * for long, old security events, webhooks that are over, and what signing keys that are over still hold.
  */
 export default fp(
   async (fastify) => {
@@ -65,6 +68,12 @@ export default fp(
         text: `DELETE FROM security_events WHERE id IN (
                  SELECT id FROM security_events WHERE created_at < now() - make_interval(secs => $1) LIMIT $2)`,
         values: [fastify.configuration.SECURITY_EVENT_RETENTION, batch]
+      },
+      {
+        text: `DELETE FROM webhooks WHERE id IN (
+                 SELECT id FROM webhooks
+                  WHERE due_at IS NULL AND created_at < now() - make_interval(days => $1) LIMIT $2)`,
+        values: [webhookRetention, batch]
       }
     ]
 

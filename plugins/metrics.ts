@@ -18,6 +18,8 @@ export interface Metrics {
   securityEvents: Counter<'type'>
   /** Requests that were refused because there was too much to do, by what there was too much of. */
   requestsShed: Counter<'reason'>
+  /** Attempts to deliver a webhook: delivered, failed (and tried again), given_up. */
+  webhooks: Counter<'result'>
   /**
    * A figure that is read when it is asked for.
    * @param ofWorkers what it is for all workers of a server together; a number of things adds up
@@ -86,6 +88,12 @@ export default fp<{ registry?: Registry | undefined }>(
         name: 'latchkey_requests_shed_total',
         help: 'Requests refused for there was too much to do',
         labelNames: ['reason'],
+        registers
+      }),
+      webhooks: new Counter({
+        name: 'latchkey_webhooks_total',
+        help: 'Attempts to deliver a webhook by result',
+        labelNames: ['result'],
         registers
       }),
       gauge(name, help, read, ofWorkers = 'sum') {

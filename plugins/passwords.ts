@@ -5,6 +5,8 @@ import type { preHandlerHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
 import PQueue from 'p-queue'
 import { argon2 } from '../argon2/index.ts'
+import { isForeignPassword } from '../lib/foreign-password.ts'
+import { isArgon2, readForeignHash } from '../lib/password-hash.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -22,10 +24,10 @@ export interface Passwords {
   hash(password: string): Promise<string>
   /**
    * Does NOT tell by its time whether there was a hash to compare with.
-   * @param hash PHC string, or undefined for an unknown user: then a hash is computed all the same
+   * @param hash PHC string or one of bcrypt, or undefined for an unknown user: then a hash is computed all the same
    */
   verify(hash: string | undefined, password: string): Promise<boolean>
-  /** Whether the hash was made with other parameters than today's. */
+  /** Whether the hash was made otherwise than today's. */
   needsRehash(hash: string): boolean
 }
 
@@ -56,7 +58,19 @@ export interface PasswordsOptions {
 const threads = (Number(process.env['UV_THREADPOOL_SIZE']) || 4) - 1
 
 /** NFC, so that the same password typed on another keyboard is the same bytes (NIST SP 800-63B-4 §3.1.1.2). */
-const normalize = (password: string) => Buffer.from(password.normalize('NFC'))
+const normalize = (password: string) => password.normalize('NFC')
+
+async function isPassword(hash: string, password: string): Promise<boolean> {
+  // Where it was hashed before it came to us, it may have been as it was typed.
+  for (const spelling of new Set([normalize(password), password])) {
+    const bytes = Buffer.from(spelling)
+    const matches = isArgon2(hash)
+      ? await argon2.verify(hash, bytes)
+      : await isForeignPassword(readForeignHash(hash), bytes)
+    if (matches) return true
+  }
+  return false
+}
 
 /** Decorates `fastify.passwords`. Hashing is bounded, so that a flood of logins can not slow refreshes. */
 export default fp<PasswordsOptions>(
@@ -110,10 +124,10 @@ export default fp<PasswordsOptions>(
       },
       hash: (password) => inTurn(() => argon2.hash(normalize(password), parameters)),
       async verify(hash, password) {
-        const matches = await inTurn(() => argon2.verify(hash ?? unknownUserHash, normalize(password)))
+        const matches = await inTurn(() => isPassword(hash ?? unknownUserHash, password))
         return matches && hash !== undefined
       },
-      needsRehash: (hash) => argon2.needsRehash(hash, parameters)
+      needsRehash: (hash) => !hash.startsWith('$argon2id$') || argon2.needsRehash(hash, parameters)
     })
   },
   { name: 'passwords', dependencies: ['configuration', 'metrics', 'load-shedding'] }

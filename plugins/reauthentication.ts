@@ -30,7 +30,7 @@ export default fp(
       const account = await users.findAccount(sub)
       if (!account) throw sessionRevoked()
       const proved = await throttles.reauthentication(sub, sid, from, () =>
-        passwords.verify(account.password_hash, password)
+        passwords.verify(account.password_hash ?? undefined, password)
       )
       if (!proved) {
         securityEvents.record({ ...from, type: 'reauthentication_failed', user_id: sub, sid })

@@ -15,7 +15,8 @@ declare module 'fastify' {
 /** A user with what only a login needs. */
 export interface Account {
   user: User
-  password_hash: string
+  /** null where the user came without a password. */
+  password_hash: string | null
   /** Goes up with every new password. */
   password_version: number
   disabled: boolean
@@ -23,11 +24,27 @@ export interface Account {
   known_device: boolean
 }
 
+/** A user from elsewhere, as the row that it becomes. */
+export interface ImportedRow extends User {
+  password_hash: string | null
+  disabled: boolean
+}
+
 export interface Users {
   /** A new user, not written yet. */
   make(email: string, name: string | null, role?: string): User
   /** @param transaction a client inside a transaction. @throws Problem email_taken */
   insert(transaction: PoolClient, user: User, password_hash: string): Promise<void>
+  /**
+   * Inserts all in one statement, but those whose id or email address is taken.
+   * @param rows no two with one id or one email address
+   * @returns ids of those that were inserted
+   */
+  insertAll(rows: readonly ImportedRow[]): Promise<Set<string>>
+  /** Ids by email address, of those that there are. */
+  idsByEmail(emails: readonly string[]): Promise<Map<string, string>>
+  /** Tells Postgres that much has changed, for its plans and for `fastify.unknownUsers`. */
+  analyze(): Promise<void>
   /** @param device_id_hash of the device that asks, where it has one */
   findByEmail(email: string, device_id_hash?: string | null): Promise<Account | undefined>
   /** The same account by the id of its user. */
@@ -100,6 +117,43 @@ export default fp(
           [id, email, name, role, created_at, password_hash]
         )
         if (rowCount === 0) throw new Problem('email_taken', 'Log in instead, or use another address.')
+      },
+
+      async insertAll(rows) {
+        const { rows: inserted } = await fastify.pg.query<{ id: string }>({
+          name: 'insert users',
+          text: `INSERT INTO users (id, email, password_hash, name, role, email_verified, created_at, disabled_at)
+                 SELECT id, email, password_hash, name, role, email_verified, created_at,
+                        CASE WHEN disabled THEN now() END
+                   FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[],
+                               $7::timestamptz[], $8::boolean[])
+                     AS row (id, email, password_hash, name, role, email_verified, created_at, disabled)
+                     ON CONFLICT DO NOTHING RETURNING id`,
+          values: [
+            rows.map(({ id }) => id),
+            rows.map(({ email }) => email),
+            rows.map(({ password_hash }) => password_hash),
+            rows.map(({ name }) => name),
+            rows.map(({ role }) => role),
+            rows.map(({ email_verified }) => email_verified),
+            rows.map(({ created_at }) => created_at),
+            rows.map(({ disabled }) => disabled)
+          ]
+        })
+        return new Set(inserted.map(({ id }) => id))
+      },
+
+      async idsByEmail(emails) {
+        const { rows } = await fastify.pg.query<{ id: string; email: string }>({
+          name: 'ids by email',
+          text: 'SELECT id, email FROM users WHERE email = ANY($1)',
+          values: [emails]
+        })
+        return new Map(rows.map(({ id, email }) => [email, id]))
+      },
+
+      async analyze() {
+        await fastify.pg.query('ANALYZE users')
       },
 
       findByEmail: (email, device_id_hash = null) =>

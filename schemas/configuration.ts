@@ -211,6 +211,13 @@ export const Configuration = Type.Object({
     minimum: 3600,
     description: 'How long security events are kept'
   }),
+  WEBHOOK_URL: Type.Optional(
+    Type.String({ description: 'Where events of users and sessions are sent; in production `https://`' })
+  ),
+  WEBHOOK_SECRET: List({
+    description:
+      '`whsec_` and 24 to 64 bytes in Base64, which signs webhooks; a comma list while rotating, all sign'
+  }),
   COOKIE_SAMESITE: Type.Unsafe<'strict' | 'lax' | 'none'>({
     type: 'string',
     enum: ['strict', 'lax', 'none'],

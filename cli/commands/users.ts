@@ -3,10 +3,12 @@ import type { FastifyInstance } from 'fastify'
 import type { ErrorObject, ValidateFunction } from 'ajv'
 import type { Account } from '../../plugins/users.ts'
 import { SignupBody } from '../../schemas/auth.ts'
+import { rolePattern } from '../../schemas/users.ts'
 import { CommandError } from '../describe-error.ts'
 import { withServer } from '../inside.ts'
 import { show, table } from '../output.ts'
 import { newPassword } from '../password.ts'
+import { addImport } from './users-import.ts'
 
 interface Options {
   json?: true
@@ -15,7 +17,7 @@ interface Options {
 /** Who it was, for the security events. */
 const by = { ip: null, user_agent: 'latchkey command line' }
 
-const isRole = (role: string) => /^[a-z][a-z0-9_-]{0,31}$/.test(role)
+const isRole = (role: string) => new RegExp(rolePattern).test(role)
 const wrongRole = 'error: a role is 1 to 32 lower-case letters, digits, - and _, beginning with a letter'
 
 async function accountOf({ users }: FastifyInstance, email: string): Promise<Account> {
@@ -176,4 +178,6 @@ Examples:
         show(json, { ended_sessions: ended }, `Sessions ended: ${String(ended.length)}.`)
       })
     })
+
+  addImport(users)
 }

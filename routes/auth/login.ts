@@ -33,10 +33,11 @@ const login: FastifyPluginAsyncTypebox = async (fastify) => {
       const account = await fastify.users.findByEmail(email, device_id_hash)
       const known_device = account?.known_device ? device_id_hash : null
       // OWASP ASVS 5.0 V6.3.8: an unknown user takes as long and is answered the same as a wrong password.
+      const hash = account?.password_hash ?? fastify.unknownUsers.hashFor(email)
       const proved = await fastify.throttles.login(email, request.cameFrom(), known_device, () =>
-        fastify.passwords.verify(account?.password_hash, password)
+        fastify.passwords.verify(hash, password)
       )
-      if (!account || !proved) {
+      if (!account?.password_hash || !proved) {
         fastify.securityEvents.record({
           ...request.cameFrom(),
           type: 'login_failed',

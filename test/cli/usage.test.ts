@@ -29,9 +29,12 @@ t.test('every command has --json, and help with examples that are right', async 
     'migrate',
     'users ban',
     'users create',
+    'users import',
     'users role',
     'users sessions',
-    'users unban'
+    'users unban',
+    'webhooks list',
+    'webhooks test'
   ])
   for (const command of commands) {
     const help = helpOf(command)

@@ -2,6 +2,7 @@ import Fastify from 'fastify'
 import t from 'tap'
 import { ConfigurationError, latchkey, readConfiguration, type ConfigurationInput } from '../../app.ts'
 import { secretKey } from '../helper.ts'
+import { webhookSecret } from '../receiver.ts'
 
 /** What production asks for, and nothing more. */
 const production: ConfigurationInput = {
@@ -49,6 +50,7 @@ t.test('without anything the defaults of the contract hold', async (t) => {
     SINGLE_TOKEN: false,
     STORE_TIMEOUT: 2,
     SECURITY_EVENT_RETENTION: 7_776_000,
+    WEBHOOK_SECRET: [],
     COOKIE_SAMESITE: 'strict',
     COOKIE_PARTITIONED: false,
     LOG_LEVEL: 'info'
@@ -161,6 +163,16 @@ const refused: [ConfigurationInput, RegExp][] = [
   [
     { COOKIE_SAMESITE: 'Strict' },
     /COOKIE_SAMESITE must be equal to one of the allowed values: strict, lax, none/
+  ],
+  [{ WEBHOOK_URL: 'https://app.example.com/' }, /WEBHOOK_SECRET is missing/],
+  [{ WEBHOOK_SECRET: 'a secret' }, /WEBHOOK_SECRET must be whsec_/],
+  [{ WEBHOOK_SECRET: `${webhookSecret},whsec_c2hvcnQ=` }, /WEBHOOK_SECRET must be whsec_/],
+  [{ WEBHOOK_URL: 'app.example.com', WEBHOOK_SECRET: webhookSecret }, /WEBHOOK_URL must be an http:/],
+  [{ WEBHOOK_URL: 'file:///etc', WEBHOOK_SECRET: webhookSecret }, /WEBHOOK_URL must be/],
+  [{ WEBHOOK_URL: 'https://a:b@app.example.com', WEBHOOK_SECRET: webhookSecret }, /WEBHOOK_URL must be/],
+  [
+    { ...production, WEBHOOK_URL: 'http://app.example.com/', WEBHOOK_SECRET: webhookSecret },
+    /WEBHOOK_URL must be an https:\/\/ URL/
   ],
   [{ COOKIE_SAMESITE: 'none' }, /COOKIE_SAMESITE=none needs ALLOWED_ORIGINS/],
   [{ COOKIE_PARTITIONED: 'yes' }, /COOKIE_PARTITIONED must be boolean/],
