@@ -7,6 +7,7 @@ import type { Registry } from 'prom-client'
 import { ConfigurationError } from './lib/configuration-error.ts'
 import accessTokens from './plugins/access-tokens.ts'
 import accounts from './plugins/accounts.ts'
+import auditLog from './plugins/audit-log.ts'
 import authenticate from './plugins/authenticate.ts'
 import automaticRenewal from './plugins/automatic-renewal.ts'
 import bodies from './plugins/bodies.ts'
@@ -22,6 +23,7 @@ import introspection from './plugins/introspection.ts'
 import oauthClients from './plugins/oauth-clients.ts'
 import openapi from './plugins/openapi.ts'
 import passwords from './plugins/passwords.ts'
+import personalData from './plugins/personal-data.ts'
 import postgres from './plugins/postgres.ts'
 import redisFollowUp from './plugins/redis-follow-up.ts'
 import redis from './plugins/redis.ts'
@@ -30,6 +32,7 @@ import requestAuth from './plugins/request-auth.ts'
 import refreshTokens from './plugins/refresh-tokens.ts'
 import revocationFeed from './plugins/revocation-feed.ts'
 import revocationStreams from './plugins/revocation-streams.ts'
+import roles from './plugins/roles.ts'
 import secretKeys from './plugins/secret-keys.ts'
 import securityHeaders from './plugins/security-headers.ts'
 import securityEvents from './plugins/security-events.ts'
@@ -45,8 +48,13 @@ import stepUp from './plugins/step-up.ts'
 import tokenRenewal from './plugins/token-renewal.ts'
 import transport from './plugins/transport.ts'
 import { unreadableRequests } from './plugins/unreadable-requests.ts'
+import userDirectory from './plugins/user-directory.ts'
 import users from './plugins/users.ts'
 import validation from './plugins/validation.ts'
+import adminEvents from './routes/admin/events.ts'
+import adminUserSessions from './routes/admin/user-sessions.ts'
+import adminUsers from './routes/admin/users.ts'
+import exportRoute from './routes/auth/export.ts'
 import login from './routes/auth/login.ts'
 import logout from './routes/auth/logout.ts'
 import me from './routes/auth/me.ts'
@@ -156,6 +164,7 @@ const server: FastifyPluginAsync<{
 
   await fastify.register(passwords)
   await fastify.register(users)
+  await fastify.register(userDirectory)
   await fastify.register(sessionWhitelist)
   await fastify.register(sessionRecords)
   await fastify.register(sessionJournal)
@@ -164,8 +173,10 @@ const server: FastifyPluginAsync<{
   await fastify.register(sessionTokens)
   await fastify.register(redisFollowUp)
   await fastify.register(securityEvents)
+  await fastify.register(auditLog)
   await fastify.register(sessions)
   await fastify.register(accounts)
+  await fastify.register(personalData)
   await fastify.register(sessionRefresh)
   await fastify.register(tokenRenewal)
   await fastify.register(automaticRenewal)
@@ -176,6 +187,7 @@ const server: FastifyPluginAsync<{
   await fastify.register(browserDefence)
   await fastify.register(transport)
   await fastify.register(authenticate)
+  await fastify.register(roles)
   await fastify.register(stepUp)
 
   await fastify.register(signup)
@@ -185,7 +197,11 @@ const server: FastifyPluginAsync<{
   await fastify.register(verify)
   await fastify.register(logout)
   await fastify.register(me)
+  await fastify.register(exportRoute)
   await fastify.register(sessionRoutes)
+  await fastify.register(adminUsers)
+  await fastify.register(adminUserSessions)
+  await fastify.register(adminEvents)
   await fastify.register(token)
   await fastify.register(introspect)
   await fastify.register(revoke)
