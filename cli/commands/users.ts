@@ -154,14 +154,15 @@ Examples:
 
   users
     .command('export')
-    .description('write all that is kept of a person, as JSON, to the standard output')
+    .description('all that is kept of a person, as JSON')
     .argument('<email>')
+    .option('--json', 'answer on one line')
     .addHelpText('after', '\nExamples:\n  $ latchkey users export ada@example.com > ada.json')
-    .action(async (email: string) => {
+    .action(async (email: string, { json }: Options) => {
       const data = await withServer(async (server) =>
         server.exportPersonalData((await accountOf(server, email)).user.id, by)
       )
-      show(true, data)
+      show(json, data, JSON.stringify(data, null, 2))
     })
 
   users
