@@ -1,7 +1,7 @@
 -- Lists of users, the newest first; beginnings of addresses and names, whatever the collation; those who are few.
 CREATE INDEX users_by_time ON users (created_at DESC, id DESC);
 CREATE INDEX users_by_email_prefix ON users (email text_pattern_ops);
-CREATE INDEX users_by_name_prefix ON users (lower(name) text_pattern_ops) WHERE name IS NOT NULL;
+CREATE INDEX users_by_name_prefix ON users (lower(name) text_pattern_ops);
 CREATE INDEX users_of_other_roles ON users (role, created_at DESC, id DESC) WHERE role <> 'user';
 CREATE INDEX users_disabled ON users (created_at DESC, id DESC) WHERE disabled_at IS NOT NULL;
 

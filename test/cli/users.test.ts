@@ -86,26 +86,15 @@ t.test('ban with a reason and an end; events; export; delete', async (t) => {
   })
   const response = await app.inject({ method: 'POST', url: '/auth/login', payload: { email, password } })
   t.match(response.json(), { detail: 'This account is disabled until 2099-12-31T00:00:00.000Z.' })
-  for (const until of ['2020-01-01', 'tomorrow', '1', '2099-13-01'])
-    t.match(await run(['ban', email, '--until', until]), {
-      code: 2,
-      stderr: /--until is a time in the future/
-    })
-  t.match(await run(['ban', email, '--reason', '']), {
-    code: 1,
-    stderr: /^The account was not disabled: disabled/
+  t.match(await run(['ban', email, '--until', '2020-01-01']), {
+    code: 2,
+    stderr: /--until is a time in the future/
   })
 
   const events = await latchkey(['events', '--user', email, '--limit', '1', '--json'], { env })
   t.match(JSON.parse(events.stdout), {
     events: [{ user_id, actor: 'command_line', type: 'session_revoked', reason: 'account_disabled' }]
   })
-  t.match(await latchkey(['events', '--type', 'account_disabled'], { env }), {
-    code: 0,
-    stdout:
-      /^created_at .*\n\S+ +account_disabled +\S+ +command_line +\{"disabled_until":"2099-12-31T00:00:00\.000Z"\}/
-  })
-  t.match(await latchkey(['events', '--limit', '0'], { env }), { code: 2 })
 
   const exported = await run(['export', email])
   t.match(JSON.parse(exported.stdout), {
@@ -114,6 +103,5 @@ t.test('ban with a reason and an end; events; export; delete', async (t) => {
   t.notMatch(exported.stdout, 'argon2')
 
   t.match(await run(['delete', email]), { code: 0, stdout: `${email} is deleted. Sessions ended: 0.` })
-  t.match(await run(['delete', email]), { code: 1, stderr: `There is no user ${email}\n` })
   t.equal(codeOf(await refresh(app, refresh_token)), 'session_revoked')
 })
