@@ -7,6 +7,7 @@ import type { Registry } from 'prom-client'
 import { ConfigurationError } from './lib/configuration-error.ts'
 import accessTokens from './plugins/access-tokens.ts'
 import accounts from './plugins/accounts.ts'
+import auditLog from './plugins/audit-log.ts'
 import authenticate from './plugins/authenticate.ts'
 import automaticRenewal from './plugins/automatic-renewal.ts'
 import bodies from './plugins/bodies.ts'
@@ -23,6 +24,7 @@ import oauthClients from './plugins/oauth-clients.ts'
 import openapi from './plugins/openapi.ts'
 import passwordPolicy from './plugins/password-policy.ts'
 import passwords from './plugins/passwords.ts'
+import personalData from './plugins/personal-data.ts'
 import postgres from './plugins/postgres.ts'
 import redisFollowUp from './plugins/redis-follow-up.ts'
 import redis from './plugins/redis.ts'
@@ -32,6 +34,7 @@ import requestAuth from './plugins/request-auth.ts'
 import refreshTokens from './plugins/refresh-tokens.ts'
 import revocationFeed from './plugins/revocation-feed.ts'
 import revocationStreams from './plugins/revocation-streams.ts'
+import roles from './plugins/roles.ts'
 import secretKeys from './plugins/secret-keys.ts'
 import securityHeaders from './plugins/security-headers.ts'
 import securityEvents from './plugins/security-events.ts'
@@ -49,9 +52,14 @@ import tokenRenewal from './plugins/token-renewal.ts'
 import transport from './plugins/transport.ts'
 import { unreadableRequests } from './plugins/unreadable-requests.ts'
 import unknownUsers from './plugins/unknown-users.ts'
+import userDirectory from './plugins/user-directory.ts'
 import users from './plugins/users.ts'
 import validation from './plugins/validation.ts'
 import webhooks from './plugins/webhooks.ts'
+import adminEvents from './routes/admin/events.ts'
+import adminUserSessions from './routes/admin/user-sessions.ts'
+import adminUsers from './routes/admin/users.ts'
+import exportRoute from './routes/auth/export.ts'
 import login from './routes/auth/login.ts'
 import logout from './routes/auth/logout.ts'
 import me from './routes/auth/me.ts'
@@ -165,6 +173,7 @@ const server: FastifyPluginAsync<{
   await fastify.register(passwordPolicy)
   await fastify.register(users)
   await fastify.register(unknownUsers)
+  await fastify.register(userDirectory)
   await fastify.register(sessionWhitelist)
   await fastify.register(sessionRecords)
   await fastify.register(sessionJournal)
@@ -175,8 +184,10 @@ const server: FastifyPluginAsync<{
   await fastify.register(webhooks)
   await fastify.register(securityEvents)
   await fastify.register(throttles)
+  await fastify.register(auditLog)
   await fastify.register(sessions)
   await fastify.register(accounts)
+  await fastify.register(personalData)
   await fastify.register(reauthentication)
   await fastify.register(sessionRefresh)
   await fastify.register(tokenRenewal)
@@ -188,6 +199,7 @@ const server: FastifyPluginAsync<{
   await fastify.register(browserDefence)
   await fastify.register(transport)
   await fastify.register(authenticate)
+  await fastify.register(roles)
   await fastify.register(stepUp)
 
   await fastify.register(signup)
@@ -199,7 +211,11 @@ const server: FastifyPluginAsync<{
   await fastify.register(me)
   await fastify.register(password)
   await fastify.register(reauthenticate)
+  await fastify.register(exportRoute)
   await fastify.register(sessionRoutes)
+  await fastify.register(adminUsers)
+  await fastify.register(adminUserSessions)
+  await fastify.register(adminEvents)
   await fastify.register(token)
   await fastify.register(introspect)
   await fastify.register(revoke)

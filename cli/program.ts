@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { readFileSync } from 'node:fs'
 import { addClients } from './commands/clients.ts'
 import { addDoctor } from './commands/doctor.ts'
+import { addEvents } from './commands/events.ts'
 import { addKeys } from './commands/keys.ts'
 import { addMigrate } from './commands/migrate.ts'
 import { addUsers } from './commands/users.ts'
@@ -46,6 +47,7 @@ Examples:
   addKeys(program)
   addClients(program)
   addUsers(program)
+  addEvents(program)
   addWebhooks(program)
   addDoctor(program)
   // Before any command is parsed, so that wrong options of each are ours to turn into an exit code.

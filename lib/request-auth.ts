@@ -1,10 +1,14 @@
-import type { AccessTokenClaims } from '../schemas/tokens.ts'
+import type { AccessTokenClaims, User } from '../schemas/tokens.ts'
 
 /** Where a request keeps the claims of its access token. */
 export const accessTokenClaims = Symbol('latchkey.access_token_claims')
 
+/** Where a request keeps its user as the record has them, once that was asked. */
+export const recordedUser = Symbol('latchkey.recorded_user')
+
 export interface Authenticated {
   [accessTokenClaims]?: AccessTokenClaims
+  [recordedUser]?: User
 }
 
 /** What `request.auth` is. @throws where `authenticate` has not run */

@@ -5,7 +5,20 @@ import type { User } from '../schemas/tokens.ts'
 export interface RequestOrigin {
   ip: string | null
   user_agent: string | null
+  /** Who it is, where it is not the user whom it is about. */
+  actor?: Actor
+  /** The administrator's own id as a user. */
+  actor_id?: string
 }
+
+export type Actor = 'administrator' | 'command_line'
+
+/** What an administrator does to the account of somebody else. */
+export const byAdministrator = (origin: RequestOrigin, actor_id: string): RequestOrigin => ({
+  ...origin,
+  actor: 'administrator',
+  actor_id
+})
 
 /** What a sign-in chose for the session that it makes. */
 export interface SignIn extends RequestOrigin {

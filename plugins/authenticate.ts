@@ -7,7 +7,7 @@ import {
   sessionRevoked
 } from '../lib/access-token-refusal.ts'
 import { bearerToken } from '../lib/bearer.ts'
-import { accessTokenClaims, type Authenticated } from '../lib/request-auth.ts'
+import { accessTokenClaims, recordedUser, type Authenticated } from '../lib/request-auth.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -41,10 +41,11 @@ export default fp(
     }
 
     fastify.decorate('authenticate', authenticate)
-    fastify.decorate('authenticateStrictly', async (request, reply) => {
+    fastify.decorate('authenticateStrictly', async (request: FastifyRequest & Authenticated, reply) => {
       await authenticate(request, reply)
       const record = await fastify.sessionRecords.find(request.auth.sid)
       if (record?.revoked_reason !== null || record.user_disabled) throw sessionRevoked()
+      request[recordedUser] = record.user
     })
   },
   {

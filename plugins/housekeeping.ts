@@ -41,6 +41,7 @@ const webhookRetention = 7
  */
 export default fp(
   async (fastify) => {
+    const { SECURITY_EVENT_RETENTION } = fastify.configuration
     let closing = false
 
     const removals = [
@@ -67,7 +68,7 @@ export default fp(
       {
         text: `DELETE FROM security_events WHERE id IN (
                  SELECT id FROM security_events WHERE created_at < now() - make_interval(secs => $1) LIMIT $2)`,
-        values: [fastify.configuration.SECURITY_EVENT_RETENTION, batch]
+        values: [SECURITY_EVENT_RETENTION, batch]
       },
       {
         text: `DELETE FROM webhooks WHERE id IN (
@@ -81,7 +82,10 @@ export default fp(
       fastify.pg.transact(async (client) => {
         // One node at a time; the lock goes with the transaction, also when the node dies.
         const { rows } = await client.query<{ locked: boolean }>(
-          "SELECT pg_try_advisory_xact_lock(hashtext('latchkey housekeeping')) AS locked"
+          `SELECT pg_try_advisory_xact_lock(hashtext('latchkey housekeeping')) AS locked,
+                  set_config('latchkey.security_event_retention', $1, true)`,
+          // Without it, security_events gives no row away.
+          [String(SECURITY_EVENT_RETENTION)]
         )
         if (!rows[0]?.locked) return 0
         const { rowCount } = await client.query(query)

@@ -4,7 +4,7 @@ import { batchedLookup } from '../lib/batched-lookup.ts'
 import type { DeviceType } from '../lib/device-type.ts'
 import { Problem } from '../lib/problem.ts'
 import type { RevokedReason } from '../lib/session.ts'
-import { toUser, userDisabled, type UserRow } from '../lib/user.ts'
+import { accountDisabled, toUser, userDisabled, type UserRow } from '../lib/user.ts'
 import type { Client } from '../schemas/common.ts'
 import type { User } from '../schemas/tokens.ts'
 
@@ -129,12 +129,16 @@ export default fp(
 
     fastify.decorate('sessionRecords', {
       async insert(client, session, password_version) {
-        const { rows: users } = await client.query<{ disabled: boolean; password_version: number }>(
-          `SELECT ${userDisabled('users')} AS disabled, password_version
+        const { rows: users } = await client.query<{
+          disabled: boolean
+          disabled_until: Date | null
+          password_version: number
+        }>(
+          `SELECT ${userDisabled('users')} AS disabled, disabled_until, password_version
              FROM users WHERE id = $1 FOR NO KEY UPDATE`,
           [session.user_id]
         )
-        if (users[0]?.disabled !== false) throw new Problem('account_disabled', 'This account is disabled.')
+        if (users[0]?.disabled !== false) throw accountDisabled(users[0]?.disabled_until ?? null)
         if (password_version !== undefined && users[0].password_version !== password_version)
           throw new Problem(
             'invalid_credentials',

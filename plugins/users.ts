@@ -3,7 +3,7 @@ import type { PoolClient } from 'pg'
 import { v7 as uuidv7 } from 'uuid'
 import { batchedLookup } from '../lib/batched-lookup.ts'
 import { Problem } from '../lib/problem.ts'
-import { normalizeEmail, toUser, userColumns, userDisabled, type UserRow } from '../lib/user.ts'
+import { normalizeEmail, toUser, userColumns, userDisabled, userNotFound, type UserRow } from '../lib/user.ts'
 import type { User } from '../schemas/tokens.ts'
 
 declare module 'fastify' {
@@ -20,6 +20,8 @@ export interface Account {
   /** Goes up with every new password. */
   password_version: number
   disabled: boolean
+  /** When a ban that ends by itself does. */
+  disabled_until: Date | null
   /** Whether the user has signed in on the device that was asked for. */
   known_device: boolean
 }
@@ -52,10 +54,6 @@ export interface Users {
   /** All look-ups of one tick share a query. */
   findById(id: string): Promise<User | undefined>
   rename(id: string, name: string | null): Promise<User | undefined>
-  /** Stands in access tokens from the next refresh on. */
-  setRole(id: string, role: string): Promise<void>
-  /** A disabled user can't log in or refresh. Does NOT end sessions: `fastify.sessions.revokeAll` does. */
-  setDisabled(id: string, disabled: boolean): Promise<void>
   /**
    * A new password. Does NOT end sessions: `fastify.accounts.changePassword` does.
    * @param password_version of the one that it takes the place of, where that is known
@@ -67,7 +65,10 @@ export interface Users {
     password_hash: string,
     password_version?: number
   ): Promise<void>
-  /** Takes the user out of the database. Does NOT end sessions: `fastify.accounts.remove` does. */
+  /**
+   * Takes the user out of the database. Does NOT end sessions: `fastify.accounts.remove` does.
+   * @throws Problem user_not_found
+   */
   remove(transaction: PoolClient, id: string): Promise<void>
   /** Replaces a hash, unless the password was changed meanwhile. */
   replacePasswordHash(id: string, current: string, password_hash: string): Promise<void>
@@ -89,6 +90,7 @@ export default fp(
       const { rows } = await fastify.pg.query<UserRow & Omit<Account, 'user'>>({
         name: `account by ${by}`,
         text: `SELECT ${userColumns}, password_hash, password_version, ${userDisabled('users')} AS disabled,
+                      disabled_until,
                       EXISTS (SELECT FROM known_devices WHERE user_id = users.id AND device_id_hash = $2)
                         AS known_device
                  FROM users WHERE ${by} = $1`,
@@ -96,8 +98,8 @@ export default fp(
       })
       const [row] = rows
       if (!row) return undefined
-      const { password_hash, password_version, disabled, known_device } = row
-      return { user: toUser(row), password_hash, password_version, disabled, known_device }
+      const { password_hash, password_version, disabled, disabled_until, known_device } = row
+      return { user: toUser(row), password_hash, password_version, disabled, disabled_until, known_device }
     }
 
     fastify.decorate('users', {
@@ -171,17 +173,6 @@ export default fp(
         return rows[0] && toUser(rows[0])
       },
 
-      async setRole(id, role) {
-        await fastify.pg.query('UPDATE users SET role = $2 WHERE id = $1', [id, role])
-      },
-
-      async setDisabled(id, disabled) {
-        await fastify.pg.query(
-          'UPDATE users SET disabled_at = CASE WHEN $2 THEN coalesce(disabled_at, now()) END WHERE id = $1',
-          [id, disabled]
-        )
-      },
-
       async setPassword(transaction, id, password_hash, password_version) {
         const { rowCount } = await transaction.query(
           `UPDATE users SET password_hash = $2, password_version = password_version + 1
@@ -196,7 +187,8 @@ export default fp(
       },
 
       async remove(transaction, id) {
-        await transaction.query('DELETE FROM users WHERE id = $1', [id])
+        const { rowCount } = await transaction.query('DELETE FROM users WHERE id = $1', [id])
+        if (rowCount === 0) throw userNotFound()
       },
 
       async replacePasswordHash(id, current, password_hash) {

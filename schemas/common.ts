@@ -17,6 +17,11 @@ export const Email = Type.String({
 
 export const Name = Printable({ minLength: 1, maxLength: 200 })
 
+export const Role = Type.String({
+  pattern: '^[a-z][a-z0-9_-]{0,31}$',
+  description: '1 to 32 lower-case letters, digits, - and _, beginning with a letter; stands in access tokens'
+})
+
 export const Label = Printable({ minLength: 1, maxLength: 100 })
 
 /**

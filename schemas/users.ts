@@ -1,7 +1,5 @@
 import { Type, type Static } from '@sinclair/typebox'
-import { Email, Name, Time } from './common.ts'
-
-export const rolePattern = '^[a-z][a-z0-9_-]{0,31}$'
+import { Email, Name, Role, Time } from './common.ts'
 
 const orNull = <Schema extends Parameters<typeof Type.Optional>[0]>(schema: Schema) =>
   Type.Optional(Type.Union([schema, Type.Null()]))
@@ -17,7 +15,7 @@ export const ImportedUser = Type.Object(
       })
     ),
     name: orNull(Name),
-    role: Type.Optional(Type.String({ pattern: rolePattern })),
+    role: Type.Optional(Role),
     email_verified: Type.Optional(Type.Boolean()),
     disabled: Type.Optional(Type.Boolean()),
     id: Type.Optional(

@@ -1,9 +1,11 @@
 import type { Command } from 'commander'
 import type { FastifyInstance } from 'fastify'
+import type { TObject } from '@sinclair/typebox'
 import type { ErrorObject, ValidateFunction } from 'ajv'
 import type { Account } from '../../plugins/users.ts'
+import { AdministerUserBody } from '../../schemas/admin.ts'
 import { SignupBody } from '../../schemas/auth.ts'
-import { rolePattern } from '../../schemas/users.ts'
+import { Role } from '../../schemas/common.ts'
 import { CommandError } from '../describe-error.ts'
 import { withServer } from '../inside.ts'
 import { show, table } from '../output.ts'
@@ -15,10 +17,14 @@ interface Options {
 }
 
 /** Who it was, for the security events. */
-const by = { ip: null, user_agent: 'latchkey command line' }
+const by = { ip: null, user_agent: 'latchkey command line', actor: 'command_line' } as const
 
-const isRole = (role: string) => new RegExp(rolePattern).test(role)
+const isRole = (role: string) => new RegExp(Role.pattern ?? '').test(role)
 const wrongRole = 'error: a role is 1 to 32 lower-case letters, digits, - and _, beginning with a letter'
+
+/** @returns ms, or NaN for what is no time */
+const timeOf = (text: string) =>
+  /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?(\.\d+)?(Z|[+-]\d\d:\d\d))?$/.test(text) ? Date.parse(text) : NaN
 
 async function accountOf({ users }: FastifyInstance, email: string): Promise<Account> {
   const account = await users.findByEmail(email)
@@ -26,21 +32,19 @@ async function accountOf({ users }: FastifyInstance, email: string): Promise<Acc
   return account
 }
 
-/** By the rules of POST /auth/signup. */
-function checkSignup(
-  { validatorCompiler, configuration }: FastifyInstance,
-  body: Record<string, unknown>
+/** By the rules of a route. @param otherwise what is then not so */
+function check(
+  { validatorCompiler }: FastifyInstance,
+  schema: TObject,
+  body: Record<string, unknown>,
+  otherwise: string
 ): void {
-  const validate = validatorCompiler?.({
-    schema: SignupBody(configuration.PASSWORD_MIN_LENGTH),
-    method: 'POST',
-    url: '/auth/signup'
-  }) as ValidateFunction
+  const validate = validatorCompiler?.({ schema, method: 'POST', url: '/' }) as ValidateFunction
   if (validate(body)) return
   const faults = (validate.errors ?? []).map(
     ({ instancePath, message }: ErrorObject) => `${instancePath.slice(1)} ${message ?? 'is not valid'}`
   )
-  throw new CommandError(`The user was not made: ${faults.join(', ')}`)
+  throw new CommandError(`${otherwise}: ${faults.join(', ')}`)
 }
 
 /** `latchkey users …` */
@@ -66,7 +70,8 @@ Examples:
       const password = await newPassword()
       const user = await withServer(async (server) => {
         const { name, role } = options
-        checkSignup(server, { email, password, ...(name === undefined ? {} : { name }) })
+        const body = { email, password, ...(name === undefined ? {} : { name }) }
+        check(server, SignupBody(server.configuration.PASSWORD_MIN_LENGTH), body, 'The user was not made')
         const user = server.users.make(email, name ?? null, role)
         await server.passwordPolicy.check(password, '/password', user)
         const password_hash = await server.passwords.hash(password)
@@ -81,22 +86,36 @@ Examples:
     .command('ban')
     .description('disable an account and end all its sessions')
     .argument('<email>')
+    .option('--reason <reason>', 'for administrators')
+    .option('--until <time>', 'when it is over by itself, as 2027-01-31 or 2027-01-31T12:00:00Z')
     .option('--json', 'answer in JSON')
-    .addHelpText('after', '\nExamples:\n  $ latchkey users ban mallory@example.com')
-    .action(async (email: string, { json }: Options) => {
-      const ended = await withServer(async (server) => {
-        const { id } = (await accountOf(server, email)).user
-        // In this order: a login that is under way either sees it or is among the sessions that end.
-        await server.users.setDisabled(id, true)
-        server.securityEvents.record({ ...by, type: 'account_disabled', user_id: id })
-        return server.sessions.revokeAll(id, 'account_disabled', by)
-      })
-      show(
-        json,
-        { email, disabled: true, ended_sessions: ended },
-        `${email} is disabled. Sessions ended: ${String(ended.length)}.`
-      )
-    })
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ latchkey users ban mallory@example.com
+  $ latchkey users ban mallory@example.com --reason "sends spam" --until 2027-01-31`
+    )
+    .action(
+      async (
+        email: string,
+        { json, reason, until }: Options & { reason?: string; until?: string },
+        command: Command
+      ) => {
+        const end = until === undefined ? null : timeOf(until)
+        if (end !== null && !(end > Date.now())) command.error('error: --until is a time in the future')
+        const disabled = { reason: reason ?? null, until: end === null ? null : new Date(end).toISOString() }
+        const ended = await withServer(async (server) => {
+          check(server, AdministerUserBody, { disabled }, 'The account was not disabled')
+          return server.accounts.update((await accountOf(server, email)).user.id, { disabled }, by)
+        })
+        show(
+          json,
+          { email, disabled, ended_sessions: ended },
+          `${email} is disabled${disabled.until ? ` until ${disabled.until}` : ''}. Sessions ended: ${String(ended.length)}.`
+        )
+      }
+    )
 
   users
     .command('unban')
@@ -106,11 +125,9 @@ Examples:
     .addHelpText('after', '\nExamples:\n  $ latchkey users unban mallory@example.com')
     .action(async (email: string, { json }: Options) => {
       await withServer(async (server) => {
-        const { id } = (await accountOf(server, email)).user
-        await server.users.setDisabled(id, false)
-        server.securityEvents.record({ ...by, type: 'account_enabled', user_id: id })
+        await server.accounts.update((await accountOf(server, email)).user.id, { disabled: null }, by)
       })
-      show(json, { email, disabled: false }, `${email} may log in again.`)
+      show(json, { email, disabled: null }, `${email} may log in again.`)
     })
 
   users
@@ -122,8 +139,8 @@ Examples:
     .addHelpText(
       'after',
       `
-Access tokens that are out say the old role until they expire, 15 minutes at most by default. To be sure at once, end
-the sessions as well.
+Access tokens that are out say the old role until they expire, 15 minutes at most by default. The routes under /admin go
+by the new one at once; for the rest end the sessions as well.
 
 Examples:
   $ latchkey users role ada@example.com admin
@@ -132,11 +149,39 @@ Examples:
     .action(async (email: string, role: string, { json }: Options, command: Command) => {
       if (!isRole(role)) command.error(wrongRole)
       await withServer(async (server) => {
-        const { id } = (await accountOf(server, email)).user
-        await server.users.setRole(id, role)
-        server.securityEvents.record({ ...by, type: 'role_changed', user_id: id })
+        await server.accounts.update((await accountOf(server, email)).user.id, { role }, by)
       })
       show(json, { email, role }, `${email} has the role ${role}, in tokens from the next refresh on.`)
+    })
+
+  users
+    .command('export')
+    .description('all that is kept of a person, as JSON')
+    .argument('<email>')
+    .option('--json', 'answer on one line')
+    .addHelpText('after', '\nExamples:\n  $ latchkey users export ada@example.com > ada.json')
+    .action(async (email: string, { json }: Options) => {
+      const data = await withServer(async (server) =>
+        server.exportPersonalData((await accountOf(server, email)).user.id, by)
+      )
+      show(json, data, JSON.stringify(data, null, 2))
+    })
+
+  users
+    .command('delete')
+    .description('delete an account, with whatever tells of the person, and end all its sessions')
+    .argument('<email>')
+    .option('--json', 'answer in JSON')
+    .addHelpText('after', '\nExamples:\n  $ latchkey users delete ada@example.com')
+    .action(async (email: string, { json }: Options) => {
+      const ended = await withServer(async (server) =>
+        server.accounts.remove((await accountOf(server, email)).user.id, by)
+      )
+      show(
+        json,
+        { deleted: true, ended_sessions: ended },
+        `${email} is deleted. Sessions ended: ${String(ended.length)}.`
+      )
     })
 
   users

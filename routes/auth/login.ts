@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { digest } from '../../lib/digest.ts'
 import { Problem } from '../../lib/problem.ts'
+import { accountDisabled } from '../../lib/user.ts'
 import { answers } from '../../schemas/answers.ts'
 import { LoginBody } from '../../schemas/auth.ts'
 import { SignInHeaders } from '../../schemas/headers.ts'
@@ -45,7 +46,7 @@ const login: FastifyPluginAsyncTypebox = async (fastify) => {
         })
         throw new Problem('invalid_credentials', 'There is no account with this email address and password.')
       }
-      if (account.disabled) throw new Problem('account_disabled', 'This account is disabled.')
+      if (account.disabled) throw accountDisabled(account.disabled_until)
 
       const { user, password_hash, password_version } = account
       const issued = await fastify.sessions.start(user, ['pwd'], signIn, { password_version })

@@ -40,7 +40,7 @@ const me: FastifyPluginAsyncTypebox = async (fastify) => {
     async (request, reply) => {
       const user = await fastify.users.rename(request.auth.sub, request.body.name)
       if (!user) throw gone()
-      fastify.securityEvents.record({ ...request.cameFrom(), type: 'profile_changed', user_id: user.id })
+      fastify.securityEvents.record({ ...request.cameFrom(), type: 'account_updated', user_id: user.id })
       return reply.header('cache-control', 'no-store').send(user)
     }
   )

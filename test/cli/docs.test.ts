@@ -40,7 +40,7 @@ const expected: Record<string, RegExp> = {
   'docs/keys.md':
     /^kid .*\n\S+ +active .*\nKey (\S+) is published\.\n.*\nRevoked \S+\.\nKey \1 signs now\.\n$/,
   'docs/cli.md':
-    /^ok +configuration: (.|\n)*0 failed, \d to look at\.\nUp to date\.\nkid (.|\n)*Revoked (.|\n)*\nclient_secret +\S{43}\n(.|\n)*orders service(.|\n)*\nDeleted \S+\.\nMade ada@example\.com with the role admin: \S+\nada@example\.com has the role editor(.|\n)*no live session\.\nSessions ended: 0\.\nada@example\.com is disabled(.|\n)*may log in again\.\nImported 1, already there 0, rejected 0\.\nAll were delivered\.\n$/,
+    /^ok +configuration: (.|\n)*0 failed, \d to look at\.\nUp to date\.\nkid (.|\n)*Revoked (.|\n)*\nclient_secret +\S{43}\n(.|\n)*orders service(.|\n)*\nDeleted \S+\.\nMade ada@example\.com with the role admin: \S+\nada@example\.com has the role editor(.|\n)*no live session\.\nSessions ended: 0\.\nada@example\.com is disabled until 2099-12-31T00:00:00\.000Z(.|\n)*may log in again\.\nada@example\.com is deleted(.|\n)*\nImported 1, already there 0, rejected 0\.\ncreated_at +type (.|\n)* account_deleted +\S+ +command_line (.|\n)* role_changed +\S+ +command_line +\{"to":"editor","from":"admin"\} +-\n(.|\n)*All were delivered\.\n$/,
   'docs/oauth.md': /^\{"active":true,"token_use":"access_token",.*\}\n200\n\{"active":false\}\n$/
 }
 

@@ -48,7 +48,11 @@ t.test(
   async (t) => {
     const { access_token, refresh_token, user_id } = await logIn(app, email)
     const banned = await run(['ban', email, '--json'])
-    t.match(JSON.parse(banned.stdout), { email, disabled: true, ended_sessions: [/^[\da-f-]{36}$/] })
+    t.match(JSON.parse(banned.stdout), {
+      email,
+      disabled: { reason: null, until: null },
+      ended_sessions: [/^[\da-f-]{36}$/]
+    })
     await until('the server to refuse its access token', async () => {
       return (
         codeOf(await app.inject({ url: '/auth/me', headers: bearer(access_token) })) === 'session_revoked'
@@ -66,10 +70,38 @@ t.test(
     })
 
     const { rows } = await app.stores.pool.query<{ type: string }>(
-      "SELECT type FROM security_events WHERE user_id = $1 AND user_agent = 'latchkey command line' ORDER BY id",
+      "SELECT type FROM security_events WHERE user_id = $1 AND actor = 'command_line' ORDER BY id",
       [user_id]
     )
     const types = rows.map(({ type }) => type).filter((type) => type !== 'session_revoked')
     t.same(types, ['account_created', 'role_changed', 'account_disabled', 'account_enabled'])
   }
 )
+
+t.test('ban with a reason and an end; events; export; delete', async (t) => {
+  const { user_id, refresh_token } = await logIn(app, email)
+  t.match(await run(['ban', email, '--reason', 'sends spam', '--until', '2099-12-31']), {
+    code: 0,
+    stdout: `${email} is disabled until 2099-12-31T00:00:00.000Z. Sessions ended: `
+  })
+  const response = await app.inject({ method: 'POST', url: '/auth/login', payload: { email, password } })
+  t.match(response.json(), { detail: 'This account is disabled until 2099-12-31T00:00:00.000Z.' })
+  t.match(await run(['ban', email, '--until', '2020-01-01']), {
+    code: 2,
+    stderr: /--until is a time in the future/
+  })
+
+  const events = await latchkey(['events', '--user', email, '--limit', '1', '--json'], { env })
+  t.match(JSON.parse(events.stdout), {
+    events: [{ user_id, actor: 'command_line', type: 'session_revoked', reason: 'account_disabled' }]
+  })
+
+  const exported = await run(['export', email])
+  t.match(JSON.parse(exported.stdout), {
+    user: { id: user_id, email, disabled: { reason: 'sends spam', until: '2099-12-31T00:00:00.000Z' } }
+  })
+  t.notMatch(exported.stdout, 'argon2')
+
+  t.match(await run(['delete', email]), { code: 0, stdout: `${email} is deleted. Sessions ended: 0.` })
+  t.equal(codeOf(await refresh(app, refresh_token)), 'session_revoked')
+})

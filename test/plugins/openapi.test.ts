@@ -33,6 +33,16 @@ const contract = {
   'delete /auth/sessions !': 204,
   'patch /auth/sessions/{id} !': 200,
   'delete /auth/sessions/{id} !': 204,
+  'get /auth/me/export !': 200,
+  'get /admin/users !': 200,
+  'get /admin/users/{id} !': 200,
+  'patch /admin/users/{id} !': 200,
+  'delete /admin/users/{id} !': 204,
+  'get /admin/users/{id}/export !': 200,
+  'get /admin/users/{id}/sessions !': 200,
+  'delete /admin/users/{id}/sessions !': 204,
+  'delete /admin/users/{id}/sessions/{session_id} !': 204,
+  'get /admin/events !': 200,
   'post /oauth/token': 200,
   'post /oauth/introspect !': 200,
   'post /oauth/revoke': 200,
@@ -73,7 +83,7 @@ t.test('what is said of a guard is so', async (t) => {
     const [method = '', path = ''] = name.split(' ')
     // Its answer has no end.
     if (path === '/revocations/stream') continue
-    const url = path.replace('{id}', '01890000-0000-7000-8000-000000000000')
+    const url = path.replaceAll(/\{(session_)?id\}/g, '01890000-0000-7000-8000-000000000000')
     const { statusCode, headers } = await app.inject({ method: method.toUpperCase() as 'GET', url })
     const guarded = statusCode === 401 && headers['www-authenticate'] !== undefined
     t.equal(guarded, operation.security !== undefined, name)
