@@ -11,10 +11,16 @@ import authenticate from './plugins/authenticate.ts'
 import automaticRenewal from './plugins/automatic-renewal.ts'
 import bodies from './plugins/bodies.ts'
 import browserDefence from './plugins/browser-defence.ts'
+import confirmPage from './plugins/confirm-page.ts'
 import configurationPlugin, { readConfiguration as read } from './plugins/configuration.ts'
 import demoPage from './plugins/demo-page.ts'
+import emailTokens from './plugins/email-tokens.ts'
 import errors from './plugins/errors.ts'
 import housekeeping from './plugins/housekeeping.ts'
+import letters from './plugins/letters.ts'
+import mailTemplates from './plugins/mail-templates.ts'
+import mailTransport from './plugins/mail-transport.ts'
+import mails from './plugins/mails.ts'
 import metrics from './plugins/metrics.ts'
 import migrations from './plugins/migrations.ts'
 import loadShedding from './plugins/load-shedding.ts'
@@ -22,6 +28,7 @@ import introspection from './plugins/introspection.ts'
 import oauthClients from './plugins/oauth-clients.ts'
 import openapi from './plugins/openapi.ts'
 import passwords from './plugins/passwords.ts'
+import pendingSignups from './plugins/pending-signups.ts'
 import postgres from './plugins/postgres.ts'
 import redisFollowUp from './plugins/redis-follow-up.ts'
 import redis from './plugins/redis.ts'
@@ -47,15 +54,19 @@ import transport from './plugins/transport.ts'
 import { unreadableRequests } from './plugins/unreadable-requests.ts'
 import users from './plugins/users.ts'
 import validation from './plugins/validation.ts'
+import email from './routes/auth/email.ts'
 import login from './routes/auth/login.ts'
 import logout from './routes/auth/logout.ts'
 import me from './routes/auth/me.ts'
+import passwordReset from './routes/auth/password-reset.ts'
 import refresh from './routes/auth/refresh.ts'
 import renew from './routes/auth/renew.ts'
 import sessionRoutes from './routes/auth/sessions.ts'
 import signup from './routes/auth/signup.ts'
-import demo from './routes/demo.ts'
 import verify from './routes/auth/verify.ts'
+import verifyEmail from './routes/auth/verify-email.ts'
+import demo from './routes/demo.ts'
+import devOutbox from './routes/dev-outbox.ts'
 import health from './routes/health.ts'
 import metricsRoute from './routes/metrics.ts'
 import introspect from './routes/oauth/introspect.ts'
@@ -164,6 +175,12 @@ const server: FastifyPluginAsync<{
   await fastify.register(sessionTokens)
   await fastify.register(redisFollowUp)
   await fastify.register(securityEvents)
+  await fastify.register(mailTemplates)
+  await fastify.register(mailTransport)
+  await fastify.register(emailTokens)
+  await fastify.register(pendingSignups)
+  await fastify.register(letters)
+  await fastify.register(mails)
   await fastify.register(sessions)
   await fastify.register(accounts)
   await fastify.register(sessionRefresh)
@@ -186,6 +203,9 @@ const server: FastifyPluginAsync<{
   await fastify.register(logout)
   await fastify.register(me)
   await fastify.register(sessionRoutes)
+  await fastify.register(verifyEmail)
+  await fastify.register(passwordReset)
+  await fastify.register(email)
   await fastify.register(token)
   await fastify.register(introspect)
   await fastify.register(revoke)
@@ -193,6 +213,8 @@ const server: FastifyPluginAsync<{
   await fastify.register(revocations)
   await fastify.register(health)
   await fastify.register(metricsRoute)
+  await fastify.register(confirmPage)
+  await fastify.register(devOutbox)
   await fastify.register(demo)
   await fastify.register(demoPage)
 }

@@ -13,6 +13,7 @@ interface ProblemDefinition {
  */
 export const problems = {
   invalid_request: { status: 400, title: 'The request is not valid', action: 'none' },
+  email_token_invalid: { status: 400, title: 'The link is not valid any more', action: 'none' },
   multiple_credentials: { status: 400, title: 'Send the refresh token one way only', action: 'none' },
   duplicate_cookie: { status: 400, title: 'A cookie was sent twice', action: 'reauthenticate' },
   native_not_allowed: { status: 400, title: 'Browsers can not have native sessions', action: 'none' },
@@ -39,6 +40,7 @@ export const problems = {
   insufficient_role: { status: 403, title: 'Another role is needed', action: 'none' },
   cross_site_request: { status: 403, title: 'The request came from another site', action: 'none' },
   not_found: { status: 404, title: 'There is nothing here', action: 'none' },
+  mail_not_configured: { status: 404, title: 'This server sends no mail', action: 'none' },
   session_not_found: { status: 404, title: 'You have no such session', action: 'none' },
   request_timeout: { status: 408, title: 'The request came too slowly', action: 'retry' },
   email_taken: { status: 409, title: 'This email address has an account', action: 'none' },

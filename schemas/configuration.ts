@@ -170,6 +170,50 @@ export const Configuration = Type.Object({
     maximum: 60,
     description: 'Deadline for a store on the request path'
   }),
+  SMTP_URL: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description:
+        '`smtp://` (STARTTLS where the server has it, always where the URL has a password) or `smtps://`, the server that sends mails. Default: in development an outbox at `/dev/outbox`, else no mail'
+    })
+  ),
+  MAIL_FROM: Type.Optional(
+    Type.String({
+      pattern: '^([^<>@\\s]+@[^<>@\\s]+|[^<>@\\u0000-\\u001f]+ <[^<>@\\s]+@[^<>@\\s]+>)$',
+      description:
+        'Sender of mails: `accounts@example.com` or `Example <accounts@example.com>`. `SMTP_URL` needs it'
+    })
+  ),
+  MAIL_TEMPLATES: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description: 'Folder with mail templates that take the place of those of the same name'
+    })
+  ),
+  MAIL_LINK_URL: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description:
+        'Page that links in mails lead to, which gets `#purpose=…&token=…`. Default: the page at `/auth/confirm`'
+    })
+  ),
+  SIGNUP_CONFIRM: Type.Boolean({
+    default: false,
+    description:
+      'An account is made once its address is confirmed; `POST /auth/signup` always answers 202, the same for a taken address'
+  }),
+  EMAIL_VERIFICATION_TTL: Duration({
+    default: '24h',
+    minimum: 60,
+    maximum: 604_800,
+    description: 'Life of the link that confirms an address'
+  }),
+  PASSWORD_RESET_TTL: Duration({
+    default: '30m',
+    minimum: 60,
+    maximum: 86_400,
+    description: 'Life of the link that resets a password'
+  }),
   SECURITY_EVENT_RETENTION: Duration({
     default: '90d',
     minimum: 3600,

@@ -1,0 +1,20 @@
+import { Type } from '@sinclair/typebox'
+import { Email, NewPassword, Password } from './common.ts'
+
+const closed = { additionalProperties: false }
+
+const EmailToken = Type.String({
+  minLength: 1,
+  maxLength: 200,
+  description: 'From the link of a mail; good once, for a time, for what it was sent for'
+})
+
+export const EmailTokenBody = Type.Object({ token: EmailToken }, closed)
+
+export const ForgotPasswordBody = Type.Object({ email: Email }, closed)
+
+export const ResetPasswordBody = Type.Object({ token: EmailToken, new_password: NewPassword }, closed)
+
+export const ChangeEmailBody = Type.Object({ email: Email }, closed)
+
+export const ConfirmSignupBody = Type.Object({ token: EmailToken, password: Password }, closed)
