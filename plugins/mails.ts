@@ -1,6 +1,7 @@
 import type { onRequestHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
 import { setTimeout as sleep } from 'node:timers/promises'
+import PQueue from 'p-queue'
 import type { PoolClient } from 'pg'
 import { v7 as uuidv7 } from 'uuid'
 import { decryptJwe, encryptJwe } from '../lib/jwe.ts'
@@ -76,6 +77,8 @@ export default fp(
     const { mailTransport: transport, letters, pg } = fastify
     const { current, accepted } = fastify.secretKeys.for('mail')
     const { PUBLIC_URL } = fastify.configuration
+    // In the order in which they were asked for: of several links, the last one is good.
+    const writing = new PQueue({ concurrency: 1 })
     let closing = false
 
     const encrypt = (content: MailOrder | KeptMail) =>
@@ -97,8 +100,7 @@ export default fp(
     }
 
     const send = async ({ id, content }: Due) => {
-      const order = (await decrypt(content)) as MailOrder
-      const mail = await letters.write(order)
+      const mail = await writing.add(async () => letters.write((await decrypt(content)) as MailOrder))
       if (mail && transport.kind === 'outbox') return keep(id, mail)
       if (mail) await transport.send(mail)
       await remove(id)
@@ -129,7 +131,7 @@ export default fp(
             RETURNING id, content, attempts, created_at < now() - make_interval(hours => $3) AS is_old`,
         values: [lease, batch, life]
       })
-      return rows
+      return rows.sort((one, other) => (one.id < other.id ? -1 : 1))
     }
 
     const deliverDue = async () => {

@@ -21,4 +21,4 @@ export const answers = <Status extends number, Success extends TSchema>(
 export const Nothing = Type.Null({ description: 'Done' })
 
 /** 202 */
-export const Accepted = Type.Null({ description: 'A mail will say the rest' })
+export const Accepted = Type.Object({}, { description: 'A mail will say the rest' })

@@ -22,7 +22,7 @@ const email: FastifyPluginAsyncTypebox = async (fastify) => {
     async (request, reply) => {
       const { sub, sid } = request.auth
       await fastify.accounts.requestEmailChange(sub, request.body.email, sid, request.cameFrom())
-      return reply.code(202).send(null)
+      return reply.code(202).send({})
     }
   )
 

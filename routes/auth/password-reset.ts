@@ -24,7 +24,7 @@ const passwordReset: FastifyPluginAsyncTypebox = async (fastify) => {
         email: request.body.email,
         by: request.cameFrom()
       })
-      return reply.code(202).send(null)
+      return reply.code(202).send({})
     }
   )
 

@@ -32,7 +32,7 @@ const signup: FastifyPluginAsyncTypebox = async (fastify) => {
       if (SIGNUP_CONFIRM) {
         // OWASP ASVS 5.0 V6.3.8: whether the address is taken, nobody asks before the answer is out.
         await fastify.mails.order({ kind: 'signup', email: normalizeEmail(email), name, password_hash })
-        return reply.code(202).send(null)
+        return reply.code(202).send({})
       }
       const user = fastify.users.make(email, name)
       const issued = await fastify.sessions.start(user, ['pwd'], signIn, {

@@ -19,7 +19,7 @@ const verifyEmail: FastifyPluginAsyncTypebox = async (fastify) => {
     },
     async (request, reply) => {
       await fastify.mails.order({ kind: 'verify_email', user_id: request.auth.sub })
-      return reply.code(202).send(null)
+      return reply.code(202).send({})
     }
   )
 
