@@ -41,7 +41,7 @@ export interface EmailTokens {
   revokeAll(transaction: PoolClient, user_id: string): Promise<void>
 }
 
-/** OWASP ASVS 5.0 V6.5.5, V6.6.3: for one purpose, for a time, and of a session that has not ended. */
+/** OWASP ASVS 5.0 V6.5.1, V6.5.5, V6.6.2: once, for a time, for one purpose, and of a session that has not ended. */
 const good = `token_hash = $1 AND purpose = $2 AND expires_at > now()
   AND (sid IS NULL OR EXISTS (SELECT FROM sessions WHERE sessions.id = email_tokens.sid AND revoked_at IS NULL))`
 
