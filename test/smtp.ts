@@ -22,6 +22,7 @@ export async function startSmtp(t: Test, options: SMTPServerOptions = {}): Promi
       authOptional: true,
       hideSTARTTLS: true,
       closeTimeout: 1,
+      logger: false,
       onData(stream, _session, done) {
         simpleParser(stream).then((mail) => {
           received.push(mail)
