@@ -12,10 +12,17 @@ import authenticate from './plugins/authenticate.ts'
 import automaticRenewal from './plugins/automatic-renewal.ts'
 import bodies from './plugins/bodies.ts'
 import browserDefence from './plugins/browser-defence.ts'
+import confirmPage from './plugins/confirm-page.ts'
 import configurationPlugin, { readConfiguration as read } from './plugins/configuration.ts'
+import credentials from './plugins/credentials.ts'
 import demoPage from './plugins/demo-page.ts'
+import emailTokens from './plugins/email-tokens.ts'
 import errors from './plugins/errors.ts'
 import housekeeping from './plugins/housekeeping.ts'
+import letters from './plugins/letters.ts'
+import mailTemplates from './plugins/mail-templates.ts'
+import mailTransport from './plugins/mail-transport.ts'
+import mails from './plugins/mails.ts'
 import metrics from './plugins/metrics.ts'
 import migrations from './plugins/migrations.ts'
 import loadShedding from './plugins/load-shedding.ts'
@@ -24,6 +31,7 @@ import oauthClients from './plugins/oauth-clients.ts'
 import openapi from './plugins/openapi.ts'
 import passwordPolicy from './plugins/password-policy.ts'
 import passwords from './plugins/passwords.ts'
+import pendingSignups from './plugins/pending-signups.ts'
 import personalData from './plugins/personal-data.ts'
 import postgres from './plugins/postgres.ts'
 import redisFollowUp from './plugins/redis-follow-up.ts'
@@ -59,18 +67,22 @@ import webhooks from './plugins/webhooks.ts'
 import adminEvents from './routes/admin/events.ts'
 import adminUserSessions from './routes/admin/user-sessions.ts'
 import adminUsers from './routes/admin/users.ts'
+import email from './routes/auth/email.ts'
 import exportRoute from './routes/auth/export.ts'
 import login from './routes/auth/login.ts'
 import logout from './routes/auth/logout.ts'
 import me from './routes/auth/me.ts'
+import passwordReset from './routes/auth/password-reset.ts'
 import password from './routes/auth/password.ts'
 import reauthenticate from './routes/auth/reauthenticate.ts'
 import refresh from './routes/auth/refresh.ts'
 import renew from './routes/auth/renew.ts'
 import sessionRoutes from './routes/auth/sessions.ts'
 import signup from './routes/auth/signup.ts'
-import demo from './routes/demo.ts'
 import verify from './routes/auth/verify.ts'
+import verifyEmail from './routes/auth/verify-email.ts'
+import demo from './routes/demo.ts'
+import devOutbox from './routes/dev-outbox.ts'
 import health from './routes/health.ts'
 import metricsRoute from './routes/metrics.ts'
 import introspect from './routes/oauth/introspect.ts'
@@ -185,8 +197,15 @@ const server: FastifyPluginAsync<{
   await fastify.register(securityEvents)
   await fastify.register(throttles)
   await fastify.register(auditLog)
+  await fastify.register(mailTemplates)
+  await fastify.register(mailTransport)
+  await fastify.register(emailTokens)
+  await fastify.register(pendingSignups)
+  await fastify.register(letters)
+  await fastify.register(mails)
   await fastify.register(sessions)
   await fastify.register(accounts)
+  await fastify.register(credentials)
   await fastify.register(personalData)
   await fastify.register(reauthentication)
   await fastify.register(sessionRefresh)
@@ -213,6 +232,9 @@ const server: FastifyPluginAsync<{
   await fastify.register(reauthenticate)
   await fastify.register(exportRoute)
   await fastify.register(sessionRoutes)
+  await fastify.register(verifyEmail)
+  await fastify.register(passwordReset)
+  await fastify.register(email)
   await fastify.register(adminUsers)
   await fastify.register(adminUserSessions)
   await fastify.register(adminEvents)
@@ -223,6 +245,8 @@ const server: FastifyPluginAsync<{
   await fastify.register(revocations)
   await fastify.register(health)
   await fastify.register(metricsRoute)
+  await fastify.register(confirmPage)
+  await fastify.register(devOutbox)
   await fastify.register(demo)
   await fastify.register(demoPage)
 }

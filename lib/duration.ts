@@ -9,3 +9,18 @@ export function parseDuration(text: string): number | undefined {
   if (!match) return undefined
   return Number(match[1]) * secondsIn[(match[2] ?? 's') as keyof typeof secondsIn]
 }
+
+/**
+ * A duration for people, in the largest unit that it is a whole number of: `30 minutes`.
+ * @param seconds at least 1
+ */
+export function describeDuration(seconds: number): string {
+  const units = [
+    [86_400, 'day'],
+    [3600, 'hour'],
+    [60, 'minute']
+  ] as const
+  const [size, unit] = units.find(([size]) => seconds % size === 0) ?? [1, 'second']
+  const count = Math.round(seconds / size)
+  return `${String(count)} ${unit}${count === 1 ? '' : 's'}`
+}

@@ -28,3 +28,8 @@ export function networkOf(ip: string | null): string {
   if (address instanceof ipaddr.IPv4) return `${address.octets.slice(0, 3).join('.')}.0`
   return new ipaddr.IPv6([...address.parts.slice(0, 3), 0, 0, 0, 0, 0]).toString()
 }
+
+/** Whether an address is of this machine (RFC 1122 §3.2.1.3, RFC 4291 §2.5.3). */
+export function isLoopback(address: string): boolean {
+  return ipaddr.isValid(address) && ipaddr.process(address).range() === 'loopback'
+}

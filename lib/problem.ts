@@ -13,6 +13,7 @@ interface ProblemDefinition {
  */
 export const problems = {
   invalid_request: { status: 400, title: 'The request is not valid', action: 'none' },
+  email_token_invalid: { status: 400, title: 'The link is not valid any more', action: 'none' },
   multiple_credentials: { status: 400, title: 'Send the refresh token one way only', action: 'none' },
   duplicate_cookie: { status: 400, title: 'A cookie was sent twice', action: 'reauthenticate' },
   password_unacceptable: { status: 400, title: 'Choose another password', action: 'none' },
@@ -40,6 +41,7 @@ export const problems = {
   insufficient_role: { status: 403, title: 'Another role is needed', action: 'none' },
   cross_site_request: { status: 403, title: 'The request came from another site', action: 'none' },
   not_found: { status: 404, title: 'There is nothing here', action: 'none' },
+  mail_not_configured: { status: 404, title: 'This server sends no mail', action: 'none' },
   session_not_found: { status: 404, title: 'There is no such session', action: 'none' },
   user_not_found: { status: 404, title: 'There is no such user', action: 'none' },
   request_timeout: { status: 408, title: 'The request came too slowly', action: 'retry' },
@@ -48,7 +50,7 @@ export const problems = {
   last_administrator: { status: 409, title: 'There would be no administrator left', action: 'none' },
   payload_too_large: { status: 413, title: 'The request body is too large', action: 'none' },
   unsupported_media_type: { status: 415, title: 'The content type is not supported', action: 'none' },
-  too_many_attempts: { status: 429, title: 'Too many wrong passwords', action: 'retry' },
+  too_many_attempts: { status: 429, title: 'Too many attempts', action: 'retry' },
   too_many_refreshes: { status: 429, title: 'The session refreshes too often', action: 'retry' },
   headers_too_large: { status: 431, title: 'The request headers are too large', action: 'none' },
   internal_error: { status: 500, title: 'Something went wrong here', action: 'retry' },

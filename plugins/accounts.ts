@@ -20,18 +20,6 @@ declare module 'fastify' {
  */
 export interface Accounts {
   /**
-   * Does NOT check the password: `fastify.passwordPolicy` does.
-   * @param change `password_version` is that of the password that was proved; `except` is the session that stays
-   * @returns the ids of the sessions that it ended
-   * @throws Problem invalid_credentials where the password was changed since it was proved
-   */
-  changePassword(
-    id: string,
-    password: string,
-    by: RequestOrigin,
-    change: { reason: 'password_changed' | 'password_reset'; password_version?: number; except?: string }
-  ): Promise<string[]>
-  /**
    * What somebody else changes of an account. To disable it ends every session; a ban with an end is over by itself.
    * @returns the ids of the sessions that it ended
    * @throws Problem user_not_found; of an administrator own_account, where they would lose the role or be disabled,
@@ -49,7 +37,7 @@ export interface Accounts {
 /** Decorates `fastify.accounts`. */
 export default fp(
   async (fastify) => {
-    const { users, userDirectory, sessions, sessionRecords, passwords, securityEvents } = fastify
+    const { users, userDirectory, sessions, sessionRecords, securityEvents } = fastify
 
     /**
      * Whoever could leave the server without an administrator does so one after the other, each measured by what the
@@ -78,19 +66,6 @@ export default fp(
     }
 
     fastify.decorate('accounts', {
-      async changePassword(id, password, by, { reason, password_version, except }) {
-        const password_hash = await passwords.hash(password)
-        const ended = await sessions.revokeAllWith(
-          (transaction) => users.setPassword(transaction, id, password_hash, password_version),
-          id,
-          reason,
-          by,
-          except
-        )
-        securityEvents.record({ ...by, type: 'password_changed', user_id: id, reason })
-        return ended
-      },
-
       async update(id, change, by) {
         const isLost = Boolean(change.disabled) || (change.role ?? administratorRole) !== administratorRole
         const apply = async (transaction: PoolClient) => {
@@ -122,7 +97,7 @@ export default fp(
   },
   {
     name: 'accounts',
-    dependencies: ['users', 'user-directory', 'sessions', 'session-records', 'passwords', 'security-events']
+    dependencies: ['users', 'user-directory', 'sessions', 'session-records', 'security-events']
   }
 )
 

@@ -140,6 +140,25 @@ function contradictions(configuration: Configuration): string[] {
     production && configuration.PUBLIC_URL.startsWith('http://') && !isLocal(configuration.PUBLIC_URL),
     'PUBLIC_URL must be https:// in production: browsers refuse our Secure cookies over plain HTTP'
   )
+  refuse(
+    configuration.SMTP_URL !== undefined &&
+      !(/^smtps?:\/\/[^/]/.test(configuration.SMTP_URL) && URL.canParse(configuration.SMTP_URL)),
+    'SMTP_URL must be a URL that begins with smtp:// or smtps://'
+  )
+  refuse(
+    configuration.SMTP_URL !== undefined && configuration.MAIL_FROM === undefined,
+    'MAIL_FROM is missing: SMTP_URL needs it'
+  )
+  refuse(
+    configuration.MAIL_LINK_URL !== undefined && !isHttpUrl(configuration.MAIL_LINK_URL),
+    'MAIL_LINK_URL must be an http:// or https:// URL without credentials, query or fragment'
+  )
+  refuse(
+    configuration.SIGNUP_CONFIRM &&
+      configuration.SMTP_URL === undefined &&
+      configuration.NODE_ENV !== 'development',
+    'SIGNUP_CONFIRM needs SMTP_URL: nobody could sign up without mail'
+  )
   return problems
 }
 

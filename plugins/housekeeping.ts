@@ -29,6 +29,9 @@ const sessionRetention = 7
 /** Days: the life of the cookie that names a browser. */
 const knownDeviceRetention = 400
 
+/** Days for which a mail is kept: in the development outbox, or while it can not be sent. */
+const mailRetention = 2
+
 /** Hours for which a renewed access token is refused: it lives for half an hour at most. */
 const renewedTokenRetention = 2
 
@@ -37,7 +40,8 @@ const webhookRetention = 7
 
 /**
  * Decorates `fastify.housekeeping`: removes expired and ended sessions, renewed access tokens, devices not seen
- * for long, old security events, webhooks that are over, and what signing keys that are over still hold.
+ * for long, mails and their tokens that are over, old security events, webhooks that are over, and what signing keys
+ * that are over still hold.
  */
 export default fp(
   async (fastify) => {
@@ -65,6 +69,16 @@ export default fp(
                   WHERE last_used_at < now() - make_interval(days => $1) LIMIT $2)`,
         values: [knownDeviceRetention, batch]
       },
+      {
+        text: `DELETE FROM mails WHERE id IN (
+                 SELECT id FROM mails WHERE created_at < now() - make_interval(days => $1) LIMIT $2)`,
+        values: [mailRetention, batch]
+      },
+      ...['email_tokens', 'pending_signups'].map((table) => ({
+        text: `DELETE FROM ${table} WHERE token_hash IN (
+                 SELECT token_hash FROM ${table} WHERE expires_at < now() LIMIT $1)`,
+        values: [batch]
+      })),
       {
         text: `DELETE FROM security_events WHERE id IN (
                  SELECT id FROM security_events WHERE created_at < now() - make_interval(secs => $1) LIMIT $2)`,

@@ -8,7 +8,7 @@ declare module 'fastify' {
   }
 }
 
-type Purpose = 'refresh token' | 'signing key encryption' | 'unknown users'
+type Purpose = 'refresh token' | 'signing key encryption' | 'unknown users' | 'mail'
 
 export interface SecretKeys {
   /** The key that signs or encrypts now, and all that may still be read (the first among them). */

@@ -53,7 +53,13 @@ export interface Sessions {
 /** Decorates `fastify.sessions`: how sessions begin and end. plugins/session-refresh.ts is what is between. */
 export default fp(
   async (fastify) => {
-    const { sessionWhitelist: whitelist, sessionRecords: records, redisFollowUp, securityEvents } = fastify
+    const {
+      sessionWhitelist: whitelist,
+      sessionRecords: records,
+      redisFollowUp,
+      securityEvents,
+      mails
+    } = fastify
 
     const spread = async (ended: readonly EndedSession[], by: RequestOrigin) => {
       for (const { id: sid, user_id, revoked_reason: reason } of ended) {
@@ -79,7 +85,13 @@ export default fp(
               ...{ id: sid, user_id: user.id, client, device_id_hash, device_type: deviceType(user_agent) },
               ...{ user_agent, ip, amr, ...entry }
             }
-            return records.insert(transaction, session, proof.password_version)
+            const inserted = await records.insert(transaction, session, proof.password_version)
+            if (inserted.new_device && !proof.insertUser) {
+              const [to, at] = [user.email, new Date(entry.rotated_at).toISOString()]
+              const by = { ip, user_agent }
+              await mails.order({ kind: 'notice', notice: 'new_sign_in', to, at, by }, transaction)
+            }
+            return inserted
           })
           .catch(async (error: unknown) => {
             await redisFollowUp.sessionsEnded([sid])
@@ -117,7 +129,8 @@ export default fp(
       'session-records',
       'session-tokens',
       'redis-follow-up',
-      'security-events'
+      'security-events',
+      'mails'
     ]
   }
 )

@@ -30,6 +30,8 @@ export interface Throttles {
   reauthentication(user_id: string, sid: string, from: RequestOrigin, prove: Prove): Promise<boolean>
   /** Signing up, which tells whether an address has an account: only where it has does it count. */
   signup<Made>(from: RequestOrigin, make: () => Promise<Made>): Promise<Made>
+  /** Mails to somebody, whoever asks for them and whether or not they have an account. */
+  mail(from: RequestOrigin, recipient: string): Promise<void>
 }
 
 type Prove = () => Promise<boolean>
@@ -43,7 +45,8 @@ interface Counted {
 export default fp(
   async (fastify) => {
     const { configuration, redisClient, securityEvents } = fastify
-    const { LOGIN_ATTEMPTS, LOGIN_ATTEMPTS_PER_ADDRESS, LOGIN_ATTEMPTS_PER_ACCOUNT } = configuration
+    const { LOGIN_ATTEMPTS, LOGIN_ATTEMPTS_PER_ADDRESS, LOGIN_ATTEMPTS_PER_ACCOUNT, MAILS_PER_RECIPIENT } =
+      configuration
 
     const allowance = (name: string, points: number) =>
       new RateLimiterRedis({
@@ -57,6 +60,8 @@ export default fp(
     const session = allowance('session', LOGIN_ATTEMPTS)
     const address = allowance('address', LOGIN_ATTEMPTS_PER_ADDRESS)
     const account = allowance('account', LOGIN_ATTEMPTS_PER_ACCOUNT)
+    const recipient = allowance('recipient', MAILS_PER_RECIPIENT)
+    const sender = allowance('sender', LOGIN_ATTEMPTS_PER_ADDRESS)
 
     const counted = (limiter: RateLimiterRedis, key: string): Counted => ({ limiter, key: digest(key) })
 
@@ -85,7 +90,7 @@ export default fp(
         securityEvents.record({ ...from, type: 'too_many_attempts' })
       throw new Problem(
         'too_many_attempts',
-        'There were too many wrong ones. Wait, or log in on a device that you have used before.',
+        'There were too many in a short time. Wait, or use a device that you have logged in on before.',
         { retryAfter: Math.ceil(Math.max(...refusals.map(({ msBeforeNext }) => msBeforeNext)) / 1000) }
       )
     }
@@ -133,6 +138,11 @@ export default fp(
 
       reauthentication: (user_id, sid, from, prove) =>
         guess(counted(session, sid), [], { ...from, user_id }, prove),
+
+      async mail(from, email) {
+        await take([counted(sender, subscriberOf(from.ip))], from)
+        await take([counted(recipient, normalizeEmail(email))], from)
+      },
 
       async signup(from, make) {
         const asking = counted(address, subscriberOf(from.ip))

@@ -2,6 +2,7 @@ import fp from 'fastify-plugin'
 import type { PoolClient } from 'pg'
 import { v7 as uuidv7 } from 'uuid'
 import { batchedLookup } from '../lib/batched-lookup.ts'
+import { emailTokenInvalid } from '../lib/email-token-refusal.ts'
 import { Problem } from '../lib/problem.ts'
 import { normalizeEmail, toUser, userColumns, userDisabled, userNotFound, type UserRow } from '../lib/user.ts'
 import type { User } from '../schemas/tokens.ts'
@@ -55,8 +56,9 @@ export interface Users {
   findById(id: string): Promise<User | undefined>
   rename(id: string, name: string | null): Promise<User | undefined>
   /**
-   * A new password. Does NOT end sessions: `fastify.accounts.changePassword` does.
+   * A new password. Does NOT end sessions: `fastify.credentials.changePassword` does.
    * @param password_version of the one that it takes the place of, where that is known
+   * @returns whose it is
    * @throws Problem invalid_credentials where it has another one by now, or is gone
    */
   setPassword(
@@ -64,7 +66,15 @@ export interface Users {
     id: string,
     password_hash: string,
     password_version?: number
-  ): Promise<void>
+  ): Promise<User>
+  /** Notes that the user reads the mail of this address, where it still is theirs. */
+  setEmailVerified(transaction: PoolClient, id: string, email: string): Promise<void>
+  /**
+   * Another address, which is verified. Does NOT end sessions: `fastify.credentials.changeEmail` does.
+   * @returns the one that it takes the place of
+   * @throws Problem email_taken, or email_token_invalid where the user is gone
+   */
+  setEmail(transaction: PoolClient, id: string, email: string): Promise<string>
   /**
    * Takes the user out of the database. Does NOT end sessions: `fastify.accounts.remove` does.
    * @throws Problem user_not_found
@@ -73,6 +83,10 @@ export interface Users {
   /** Replaces a hash, unless the password was changed meanwhile. */
   replacePasswordHash(id: string, current: string, password_hash: string): Promise<void>
 }
+
+/** SQLSTATE 23505 */
+const isUniqueViolation = (error: unknown) =>
+  error instanceof Error && 'code' in error && error.code === '23505'
 
 /** Decorates `fastify.users`: the table `users`. */
 export default fp(
@@ -112,11 +126,12 @@ export default fp(
         created_at: new Date().toISOString()
       }),
 
-      async insert(transaction, { id, email, name, role, created_at }, password_hash) {
+      async insert(transaction, { id, email, name, role, email_verified, created_at }, password_hash) {
         const { rowCount } = await transaction.query(
-          `INSERT INTO users (id, email, name, role, created_at, password_hash) VALUES ($1, $2, $3, $4, $5, $6)
+          `INSERT INTO users (id, email, name, role, email_verified, created_at, password_hash)
+           VALUES ($1, $2, $3, $4, $5, $6, $7)
                ON CONFLICT (email) DO NOTHING`,
-          [id, email, name, role, created_at, password_hash]
+          [id, email, name, role, email_verified, created_at, password_hash]
         )
         if (rowCount === 0) throw new Problem('email_taken', 'Log in instead, or use another address.')
       },
@@ -174,16 +189,41 @@ export default fp(
       },
 
       async setPassword(transaction, id, password_hash, password_version) {
-        const { rowCount } = await transaction.query(
+        const { rows } = await transaction.query<UserRow>(
           `UPDATE users SET password_hash = $2, password_version = password_version + 1
-            WHERE id = $1 AND password_version = coalesce($3, password_version)`,
+            WHERE id = $1 AND password_version = coalesce($3, password_version)
+        RETURNING ${userColumns}`,
           [id, password_hash, password_version ?? null]
         )
-        if (rowCount === 0)
+        if (!rows[0])
           throw new Problem(
             'invalid_credentials',
             'The password was changed meanwhile. Log in with the new one.'
           )
+        return toUser(rows[0])
+      },
+
+      async setEmailVerified(transaction, id, email) {
+        await transaction.query('UPDATE users SET email_verified = true WHERE id = $1 AND email = $2', [
+          id,
+          email
+        ])
+      },
+
+      async setEmail(transaction, id, email) {
+        const { rows } = await transaction
+          .query<{ email: string }>(
+            `UPDATE users SET email = $2, email_verified = true
+               FROM (SELECT id, email FROM users WHERE id = $1 FOR UPDATE) AS old
+              WHERE users.id = old.id
+          RETURNING old.email`,
+            [id, normalizeEmail(email)]
+          )
+          .catch((error: unknown) => {
+            throw isUniqueViolation(error) ? new Problem('email_taken', 'Use another address.') : error
+          })
+        if (!rows[0]) throw emailTokenInvalid()
+        return rows[0].email
       },
 
       async remove(transaction, id) {

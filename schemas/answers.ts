@@ -19,3 +19,6 @@ export const answers = <Status extends number, Success extends TSchema>(
 
 /** 204 */
 export const Nothing = Type.Null({ description: 'Done' })
+
+/** 202 */
+export const Accepted = Type.Object({}, { description: 'A mail will say the rest' })

@@ -188,11 +188,16 @@ export const Configuration = Type.Object({
     description:
       'Wrong passwords for one account, from wherever; devices that it was signed in on are not counted and not kept out'
   }),
+  MAILS_PER_RECIPIENT: Type.Integer({
+    default: 5,
+    minimum: 1,
+    description: 'Mails with a link that may be asked for to one address within `LOGIN_WINDOW`'
+  }),
   LOGIN_WINDOW: Duration({
     default: '15m',
     minimum: 1,
     maximum: 86_400,
-    description: 'After the first wrong password, until the count begins anew'
+    description: 'From the first attempt of a count until it begins anew'
   }),
   STEP_UP_MAX_AGE: Duration({
     default: '10m',
@@ -205,6 +210,50 @@ export const Configuration = Type.Object({
     minimum: 0.05,
     maximum: 60,
     description: 'Deadline for a store on the request path'
+  }),
+  SMTP_URL: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description:
+        '`smtp://` (STARTTLS where the server has it, always where the URL has a password) or `smtps://`, the server that sends mails. Default: in development an outbox at `/dev/outbox`, else no mail'
+    })
+  ),
+  MAIL_FROM: Type.Optional(
+    Type.String({
+      pattern: '^([^<>@\\s]+@[^<>@\\s]+|[^<>@\\u0000-\\u001f]+ <[^<>@\\s]+@[^<>@\\s]+>)$',
+      description:
+        'Sender of mails: `accounts@example.com` or `Example <accounts@example.com>`. `SMTP_URL` needs it'
+    })
+  ),
+  MAIL_TEMPLATES: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description: 'Folder with mail templates that take the place of those of the same name'
+    })
+  ),
+  MAIL_LINK_URL: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description:
+        'Page that links in mails lead to, which gets `#purpose=…&token=…`. Default: the page at `/auth/confirm`'
+    })
+  ),
+  SIGNUP_CONFIRM: Type.Boolean({
+    default: false,
+    description:
+      'An account is made once its address is confirmed; `POST /auth/signup` always answers 202, the same for a taken address'
+  }),
+  EMAIL_VERIFICATION_TTL: Duration({
+    default: '24h',
+    minimum: 60,
+    maximum: 604_800,
+    description: 'Life of the link that confirms an address'
+  }),
+  PASSWORD_RESET_TTL: Duration({
+    default: '30m',
+    minimum: 60,
+    maximum: 86_400,
+    description: 'Life of the link that resets a password'
   }),
   SECURITY_EVENT_RETENTION: Duration({
     default: '90d',

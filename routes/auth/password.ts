@@ -28,7 +28,7 @@ const password: FastifyPluginAsyncTypebox = async (fastify) => {
         by
       )
       await fastify.passwordPolicy.check(new_password, '/new_password', user)
-      await fastify.accounts.changePassword(sub, new_password, by, {
+      await fastify.credentials.changePassword(sub, new_password, by, {
         reason: 'password_changed',
         password_version,
         except: sid

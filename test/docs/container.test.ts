@@ -8,7 +8,9 @@ t.test('the image is built from all that the build reads', async (t) => {
     .split('\n')
     .filter((line) => line.startsWith('!'))
     .map((line) => line.slice(1))
-  const rooms = [...include, 'migrations', 'scripts'].filter((path) => !path.endsWith('.ts'))
+  const rooms = [...include, 'migrations', 'mail', 'confirm', 'scripts'].filter(
+    (path) => !path.endsWith('.ts')
+  )
   t.same(
     rooms.filter((room) => !sent.includes(room.split('/')[0] ?? '')),
     []
@@ -31,10 +33,10 @@ t.test('the image brings argon2 for processors with AVX2 to where it is looked f
   )
 })
 
-t.test('compose opens a port to this machine only, and holds no secret', async (t) => {
+t.test('compose opens ports to this machine only, and holds no secret', async (t) => {
   const compose = read('docker-compose.yml')
   const published = [...compose.matchAll(/^ +- (?:'|")?([\w.:]+:\d+)(?:'|")?$/gm)].map(([, port]) => port)
-  t.same(published, ['127.0.0.1:3000:3000'])
+  t.same(published, ['127.0.0.1:3000:3000', '127.0.0.1:8025:8025'])
   const settings = [...compose.matchAll(/(\w*(?:SECRET|PASSWORD)\w*)[:=] *(\S+)/g)].map(
     ([, ...setting]) => setting
   )
