@@ -60,7 +60,7 @@ export function createAsk(baseUrl: string, timeout: number): Ask {
     const { origin } = new URL(baseUrl)
     const page = globalThis.location?.origin ?? origin
     const [code, message]: [ClientErrorCode, string] = deadline.aborted
-      ? ['timeout', `${origin} has not answered within ${String(timeout)} ms.`]
+      ? ['timeout', `${origin} has not answered in ${String(timeout)} ms.`]
       : response
         ? ['unexpected_answer', `${origin} answers, but not as Latchkey.`]
         : [

@@ -42,7 +42,7 @@ export interface AuthClient {
   }
   /** What needs a login of the last minutes rejects with `insufficient_user_authentication`: then `reauthenticate`. */
   readonly account: {
-    /** Proves by the password who is here, and takes an access token that says so. */
+    /** Proves by the password who is here. The access token says so until it is refreshed. */
     readonly reauthenticate: (password: string) => Promise<void>
     /** Needs a recent login. Ends every other session. */
     readonly changePassword: (passwords: { current_password: string; new_password: string }) => Promise<void>
@@ -122,9 +122,9 @@ export function createAuthClient(options: AuthClientOptions): AuthClient {
     },
     account: {
       reauthenticate: async (password) => {
-        await asUser('reauthenticate', 'POST', { password })
-        // The session knows it now, and so do the tokens that every tab gets.
-        await keeper.renew()
+        const sent = performance.now()
+        const answer = await asUser<TokenAnswer>('reauthenticate', 'POST', { password }, 'expires_in')
+        keeper.accept(answer, sent, 'refresh')
       },
       changePassword: (body) => asUser('password', 'POST', body),
       remove: async () => {

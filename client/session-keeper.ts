@@ -246,7 +246,7 @@ export function createSessionKeeper(name: string, ask: Ask, timeout: number) {
       signal?.throwIfAborted()
       if (held === null) {
         const { reason } = state as SignedOut
-        const message = `Nobody is signed in (${reason}). Call login() or signup() first.`
+        const message = `Nobody is signed in (${reason}). Call login().`
         throw new AuthError('not_signed_in', message, { action: 'reauthenticate', cause: trouble })
       }
       const fit = held?.access_token === refused ? undefined : held
@@ -322,4 +322,4 @@ export function createSessionKeeper(name: string, ask: Ask, timeout: number) {
   }
 }
 
-const closedError = () => new AuthError('closed', 'This client was closed.')
+const closedError = () => new AuthError('closed', 'The client was closed.')

@@ -17,7 +17,11 @@ export interface Reauthentication {
    * @throws Problem invalid_credentials, too_many_attempts, session_revoked
    */
   check(claims: AccessTokenClaims, password: string, from: RequestOrigin): Promise<Account>
-  /** Checks it, and notes it in the session. @returns an access token that says so in `auth_time` */
+  /**
+   * Checks it.
+   * @returns an access token that says so in `auth_time`. It alone: the session and its next tokens do not, so that
+   * whoever else holds the session gets nothing from what its owner proves
+   */
   perform(claims: AccessTokenClaims, password: string, from: RequestOrigin): Promise<TokenAnswer>
 }
 
@@ -44,11 +48,15 @@ export default fp(
       async perform(claims, password, from) {
         await check(claims, password, from)
         const { sub, sid } = claims
-        const record = await sessionRecords.reauthenticate(sid, ['pwd'])
-        if (!record) throw sessionRevoked()
+        const record = await sessionRecords.find(sid)
+        if (record?.revoked_reason !== null) throw sessionRevoked()
         securityEvents.record({ ...from, type: 'reauthenticated', user_id: sub, sid })
         return {
-          access_token: accessTokens.sign(record.user, record),
+          access_token: accessTokens.sign(record.user, {
+            ...record,
+            amr: ['pwd'],
+            authenticated_at: Date.now()
+          }),
           token_type: 'Bearer',
           expires_in: accessTokens.expires_in,
           session_id: sid,

@@ -101,8 +101,6 @@ export interface SessionRecords {
   ): Promise<EndedSession[]>
   /** Takes what tells of a person out of the sessions of a user, who is to be gone. */
   anonymize(user_id: string, transaction: PoolClient): Promise<void>
-  /** Notes that the user of a session has just proved again who they are. @returns its record, unless it has ended */
-  reauthenticate(sid: string, amr: string[]): Promise<SessionRecord | undefined>
 }
 
 const listedColumns = 'id, client, label, user_agent, host(ip) AS ip, created_at, last_used_at, expires_at'
@@ -248,15 +246,6 @@ export default fp(
           'UPDATE sessions SET device_id_hash = NULL, label = NULL, user_agent = NULL, ip = NULL WHERE user_id = $1',
           [user_id]
         )
-      },
-
-      async reauthenticate(sid, amr) {
-        const { rowCount } = await fastify.pg.query(
-          'UPDATE sessions SET authenticated_at = $2, amr = $3 WHERE id = $1 AND revoked_at IS NULL',
-          // In whole ms, as all times that are read as numbers.
-          [sid, new Date(), amr]
-        )
-        return rowCount === 1 ? find(sid) : undefined
       }
     })
   },

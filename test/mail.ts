@@ -46,6 +46,8 @@ export async function buildWithMail(
       MAIL_FROM: 'Latchkey <accounts@example.com>',
       PUBLIC_URL: 'http://localhost:3000',
       LOG_LEVEL: 'trace',
+      // Only where that is what a test is about.
+      MAILS_PER_RECIPIENT: 1000,
       ...env
     },
     log

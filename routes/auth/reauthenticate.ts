@@ -13,7 +13,7 @@ const reauthenticate: FastifyPluginAsyncTypebox = async (fastify) => {
         tags: ['user'],
         summary: 'Prove again who you are',
         description:
-          'Gives an access token with a new `auth_time`, for what needs a recent login. The refresh token stays as it is.',
+          'Gives an access token with a new `auth_time`, for what needs a recent login. That token only: the session stays as it is.',
         security: [{ accessToken: [] }],
         body: ReauthenticateBody,
         response: answers(200, TokenAnswer)

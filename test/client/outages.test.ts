@@ -111,7 +111,7 @@ t.test('a server that does not answer in time', async (t) => {
     })
   await t.rejects(client.refresh(), { code: 'timeout', action: 'retry' })
   const { error } = await changed('delayed')
-  t.match(error, { code: 'timeout', message: `${browser.url} has not answered within 2000 ms.` })
+  t.match(error, { code: 'timeout', message: `${browser.url} has not answered in 2000 ms.` })
   t.equal(client.state.status, 'signed_in')
 })
 

@@ -100,7 +100,7 @@ t.test('use without login', async (t) => {
   const refusal = {
     code: 'not_signed_in',
     action: 'reauthenticate',
-    message: 'Nobody is signed in (refresh_token_missing). Call login() or signup() first.'
+    message: 'Nobody is signed in (refresh_token_missing). Call login().'
   }
   await t.rejects(client.getAccessToken(), refusal)
   await t.rejects(client.fetch(`${browser.url}/auth/me`), refusal)
@@ -231,7 +231,7 @@ t.test('a closed client says so', async (t) => {
   const refreshing = client.refresh()
   client.close()
   await t.rejects(refreshing, { code: 'closed' })
-  await t.rejects(client.getAccessToken(), { code: 'closed', message: 'This client was closed.' })
+  await t.rejects(client.getAccessToken(), { code: 'closed', message: 'The client was closed.' })
   await t.rejects(client.login({ email: 'ada@example.com', password }), { code: 'closed' })
   t.throws(() => client.onChange(() => undefined), { code: 'closed' })
 })

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { bearer, build, codeOf, password, signUp, type App } from '../helper.ts'
 import { isProblem } from '../problem.ts'
+import { buildWithMail } from '../mail.ts'
 import { buildBehindProxies } from '../behind-proxies.ts'
 
 const wrong = 'a wrong password'
@@ -208,4 +209,29 @@ t.test('a guess that could not be looked at does not count', async (t) => {
     isProblem(t, await guess(app, { email, password }), 'temporarily_unavailable')
   passwords.verify = verify
   t.equal((await guess(app, { email, password })).statusCode, 200)
+})
+
+t.test('only so many mails are asked for to one address, whether or not it has an account', async (t) => {
+  const { app, post, mailsTo } = await buildWithMail(t, {
+    MAILS_PER_RECIPIENT: 2,
+    LOGIN_ATTEMPTS_PER_ADDRESS: 5
+  })
+  const { email, access_token } = await signUp(app)
+  for (const address of [email, 'nobody@example.com']) {
+    for (let mail = 0; mail < 2; mail += 1)
+      t.equal((await post('/auth/password/forgot', { email: address })).statusCode, 202)
+    isProblem(t, await post('/auth/password/forgot', { email: address.toUpperCase() }), 'too_many_attempts')
+  }
+  t.equal((await mailsTo(email, 'Choose a new password')).length, 2)
+  for (const [url, body] of [
+    ['/auth/verify-email/send', {}],
+    ['/auth/email', { email: 'new@example.com' }],
+    ['/auth/password/forgot', { email: 'another@example.com' }]
+  ] as const)
+    isProblem(
+      t,
+      await post(url, body, bearer(access_token)),
+      'too_many_attempts',
+      `${url}: from this address`
+    )
 })
