@@ -28,8 +28,17 @@ const say = (text: string) => process.stdout.write(`${text}\n`)
 async function bench(given: Name[], { set, json, out, name: file, ...numbers }: Given): Promise<void> {
   const chosen = given.length > 0 ? given : names
   const folder = out ?? (given.length > 0 ? false : 'docs/results')
-  // Each connection refreshes its one session as fast as it can.
-  const options: MeasureOptions = { ...numbers, settings: { LOG_LEVEL: 'warn', REFRESH_RATE: '0', ...set } }
+  const options: MeasureOptions = {
+    ...numbers,
+    settings: {
+      LOG_LEVEL: 'warn',
+      // Each connection refreshes its one session as fast as it can, and all log in from one address.
+      REFRESH_RATE: '0',
+      LOGIN_ATTEMPTS: '1000000',
+      LOGIN_ATTEMPTS_PER_ADDRESS: '1000000',
+      ...set
+    }
+  }
   const { rounds, warmUp } = options
   const steps = chosen.length * 2 * (rounds + (warmUp > 0 ? 1 : 0))
   const progress = showProgress(process.stderr, steps)

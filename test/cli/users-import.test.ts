@@ -93,7 +93,10 @@ t.test('all that a line says is taken over', async (t) => {
       created_at: '2019-05-06T05:08:09.000Z'
     },
     password_hash: null,
-    disabled_at: null
+    password_version: 1,
+    disabled: false,
+    disabled_until: null,
+    known_device: false
   })
   t.equal(codeOf(await logIn('grace@example.com', 'anything')), 'invalid_credentials')
   t.equal(codeOf(await logIn('mallory@example.com', vectors[0]?.password ?? '')), 'account_disabled')
