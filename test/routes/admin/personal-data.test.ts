@@ -71,6 +71,7 @@ t.test('a person gets all that is kept of them, and so does an administrator', a
     data.security_events.map(({ type, ip, actor }) => [type, ip, actor]),
     [
       ...[['signup', from['x-forwarded-for'], null]],
+      ...[['account_updated', from['x-forwarded-for'], null]],
       ...[['login_succeeded', from['x-forwarded-for'], null]],
       ...[['login_succeeded', from['x-forwarded-for'], null]],
       ...[['session_revoked', from['x-forwarded-for'], null]],
@@ -132,6 +133,7 @@ t.test('nothing of a person who was deleted is left in any table', async (t) => 
       ...[
         'account_deleted',
         'account_disabled',
+        'account_updated',
         'login_failed',
         'login_succeeded',
         'session_revoked',
