@@ -17,6 +17,8 @@ export interface MailTransport {
   kind: 'smtp' | 'outbox' | 'off'
   /** Hands a mail to the SMTP server. @throws MailNotSent */
   send(mail: Mail): Promise<void>
+  /** Logs in to the SMTP server, and sends nothing. @throws MailNotSent */
+  verify(): Promise<void>
 }
 
 /** ms, each */
@@ -33,10 +35,8 @@ export default fp(
       const kind = NODE_ENV === 'development' ? 'outbox' : 'off'
       if (kind === 'outbox') fastify.log.info(`mail: none leaves, all are at ${PUBLIC_URL}/dev/outbox`)
       else fastify.log.warn('mail is off, and what needs it answers mail_not_configured: SMTP_URL is not set')
-      fastify.decorate('mailTransport', {
-        kind,
-        send: async () => Promise.reject(new MailNotSent('SMTP_URL is not set', undefined, false))
-      })
+      const refuse = async () => Promise.reject(new MailNotSent('SMTP_URL is not set', undefined, false))
+      fastify.decorate('mailTransport', { kind, send: refuse, verify: refuse })
       return
     }
 
@@ -54,6 +54,15 @@ export default fp(
     fastify.addHook('onClose', () => {
       transport.close()
     })
+    const refusal = (error: unknown) => {
+      const { code, responseCode, command } = error as {
+        code?: string
+        responseCode?: number
+        command?: string
+      }
+      const final = command === 'RCPT TO' && Number(responseCode) >= 500
+      return new MailNotSent(code ?? 'unknown', responseCode, final)
+    }
     fastify.decorate('mailTransport', {
       kind: 'smtp',
       async send(mail) {
@@ -65,13 +74,14 @@ export default fp(
             headers: { 'Auto-Submitted': 'auto-generated' }
           })
         } catch (error) {
-          const { code, responseCode, command } = error as {
-            code?: string
-            responseCode?: number
-            command?: string
-          }
-          const final = command === 'RCPT TO' && Number(responseCode) >= 500
-          throw new MailNotSent(code ?? 'unknown', responseCode, final)
+          throw refusal(error)
+        }
+      },
+      async verify() {
+        try {
+          await transport.verify()
+        } catch (error) {
+          throw refusal(error)
         }
       }
     })

@@ -4,6 +4,7 @@ import { ConfigurationError } from '../../lib/configuration-error.ts'
 import { failed, type Check } from '../checks/check.ts'
 import { checkArgon2 } from '../checks/argon2.ts'
 import { checkConfiguration } from '../checks/configuration.ts'
+import { checkMail } from '../checks/mail.ts'
 import { checkPostgres } from '../checks/postgres.ts'
 import { checkPublicUrl } from '../checks/public-url.ts'
 import { checkRedis } from '../checks/redis.ts'
@@ -20,14 +21,15 @@ async function examine(): Promise<Check[]> {
     const asSet = readConfiguration(process.env)
     return await withStores(async (input, { redisClient }) => {
       const configuration = readConfiguration(input)
-      const [postgres, redis, outside] = await Promise.all([
+      const [postgres, redis, mail, outside] = await Promise.all([
         checkPostgres(configuration),
         checkRedis(configuration, redisClient),
+        checkMail(configuration),
         checkPublicUrl(configuration)
       ])
       const keys = postgres.migrated ? [await checkSigningKeys(input)] : []
       const argon2 = await checkArgon2(configuration)
-      return [...checkConfiguration(asSet), ...postgres.checks, ...keys, ...redis, argon2, ...outside]
+      return [...checkConfiguration(asSet), ...postgres.checks, ...keys, ...redis, mail, argon2, ...outside]
     })
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error
@@ -46,7 +48,7 @@ function lines({ name, status, found, advice }: Check): string[] {
 export function addDoctor(program: Command): void {
   program
     .command('doctor')
-    .description('look at configuration, stores, keys, passwords and cookies, and say what to do')
+    .description('look at configuration, stores, keys, mail, passwords and cookies, and say what to do')
     .option('--json', 'answer in JSON')
     .addHelpText(
       'after',

@@ -4,6 +4,7 @@ import type { Check } from '../../cli/checks/check.ts'
 import { clock } from '../../cli/checks/check.ts'
 import { build, makeStores, secretKey, type Stores } from '../helper.ts'
 import { onStores } from '../server/process.ts'
+import { startSmtp } from '../smtp.ts'
 import { latchkey } from './command.ts'
 
 /** What it says, by the name of what it looked at. */
@@ -87,4 +88,16 @@ t.test('clocks', async (t) => {
   t.match(clock('x', 900), { status: 'ok', found: '900 ms ahead of this machine' })
   t.match(clock('x', -1500), { status: 'warning', found: '1500 ms behind this machine', advice: /NTP/ })
   t.match(clock('x', 6000), { status: 'failed' })
+})
+
+t.test('mail', async (t) => {
+  const stores = await makeStores(t)
+  const smtp = await startSmtp(t)
+  const env = { ...onStores(stores), NODE_ENV: 'test' }
+  t.match((await doctor(env)).checks['mail'], { status: 'warning', found: 'off', advice: /SMTP_URL/ })
+  const withMail = { ...env, SMTP_URL: smtp.url, MAIL_FROM: 'accounts@example.com' }
+  t.match((await doctor(withMail)).checks['mail'], { status: 'ok' })
+  t.same(smtp.received, [])
+  await smtp.stop()
+  t.match((await doctor(withMail)).checks['mail'], { status: 'failed', advice: /SMTP_URL/ })
 })
