@@ -74,7 +74,7 @@ interface Due {
  */
 export default fp(
   async (fastify) => {
-    const { mailTransport: transport, letters, pg } = fastify
+    const { mailTransport: transport, letters, metrics, pg } = fastify
     const { current, accepted } = fastify.secretKeys.for('mail')
     const { PUBLIC_URL } = fastify.configuration
     // In the order in which they were asked for: of several links, the last one is good.
@@ -102,7 +102,10 @@ export default fp(
     const send = async ({ id, content }: Due) => {
       const mail = await writing.add(async () => letters.write((await decrypt(content)) as MailOrder))
       if (mail && transport.kind === 'outbox') return keep(id, mail)
-      if (mail) await transport.send(mail)
+      if (mail) {
+        await transport.send(mail)
+        metrics.mails.inc({ result: 'sent' })
+      }
       await remove(id)
     }
 
@@ -112,6 +115,7 @@ export default fp(
         await send(due)
       } catch (error) {
         const given_up = due.is_old || (error instanceof MailNotSent && error.final)
+        metrics.mails.inc({ result: given_up ? 'given_up' : 'failed' })
         fastify.log.warn({ err: error, mail: id, attempts, given_up }, 'a mail was not sent')
         if (given_up) await remove(id)
         else
@@ -192,5 +196,8 @@ export default fp(
       }
     })
   },
-  { name: 'mails', dependencies: ['configuration', 'postgres', 'secret-keys', 'mail-transport', 'letters'] }
+  {
+    name: 'mails',
+    dependencies: ['configuration', 'metrics', 'postgres', 'secret-keys', 'mail-transport', 'letters']
+  }
 )

@@ -20,6 +20,7 @@ export interface Metrics {
   requestsShed: Counter<'reason'>
   /** Attempts to deliver a webhook: delivered, failed (and tried again), given_up. */
   webhooks: Counter<'result'>
+  mails: Counter<'result'>
   /**
    * A figure that is read when it is asked for.
    * @param ofWorkers what it is for all workers of a server together; a number of things adds up
@@ -88,6 +89,12 @@ export default fp<{ registry?: Registry | undefined }>(
         name: 'latchkey_requests_shed_total',
         help: 'Requests refused for there was too much to do',
         labelNames: ['reason'],
+        registers
+      }),
+      mails: new Counter({
+        name: 'latchkey_mails_total',
+        help: 'Attempts to send a mail: sent, failed (it is tried again), given_up',
+        labelNames: ['result'],
         registers
       }),
       webhooks: new Counter({

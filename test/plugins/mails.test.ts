@@ -118,6 +118,9 @@ t.test('what will never be taken is given up, and what is not taken for a day', 
   )
   await app.scope.mails.deliver()
   t.equal(await waiting(), 0)
+  const { body: metrics } = await app.inject({ url: '/metrics' })
+  t.match(metrics, /^latchkey_mails_total{result="given_up"} 2$/m)
+  t.match(metrics, /^latchkey_mails_total{result="failed"} 1$/m)
   t.notMatch(logged(), /gone@|busy@/, 'whatever the SMTP server said')
 })
 
