@@ -6,7 +6,6 @@ import { byId, onClick } from './page.ts'
 import { withRecentLogin } from './step-up.ts'
 
 const title = byId('account-title', HTMLElement)
-const confirmed = byId('confirmed', HTMLElement)
 const sendLink = byId('send-link', HTMLButtonElement)
 const note = byId('account-note', HTMLElement)
 const details = byId('change-password', HTMLDetailsElement)
@@ -42,12 +41,11 @@ export function setUpAccount(client: AuthClient): void {
 
 /** Shows what the access token says of the account. */
 export function showAccount({ email, email_verified }: User): void {
-  if (email_verified && document.activeElement === sendLink) title.focus()
-  byId('account-email', HTMLElement).textContent = email
-  byId('account-state', HTMLElement).textContent = email_verified
-    ? 'The address is confirmed.'
-    : 'The address is not confirmed.'
-  confirmed.hidden = !email_verified
+  if (email_verified && !sendLink.hidden) {
+    if (document.activeElement === sendLink) title.focus()
+    note.textContent = ''
+  }
+  byId('account-state', HTMLElement).textContent = email_verified ? 'Confirmed.' : 'Not confirmed yet.'
   sendLink.hidden = email_verified
   // For managers of passwords, which have to know whose it is. As the default, which a reset leaves there.
   for (const input of document.querySelectorAll<HTMLInputElement>('input.whose')) input.defaultValue = email

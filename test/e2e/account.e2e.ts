@@ -86,14 +86,14 @@ t.test('from the sign-up to the deletion', async (t) => {
 
   await send(page, 'Sign up', password)
   await signedIn(page)
-  await said(page, 'The address is not confirmed.')
+  await said(page, 'Not confirmed yet.')
   await press(page, 'Send the link again')
   const confirmation = await openMail(page, context, 'Confirm your email address')
   await press(confirmation, 'Confirm the address')
   await confirmation.getByRole('heading', { name: 'Your address is confirmed' }).waitFor()
   await confirmation.close()
   await press(page, 'Refresh now')
-  await said(page, 'The address is confirmed.')
+  await said(page, 'Confirmed.')
   t.ok(await page.getByRole('button', { name: 'Send the link again' }).isHidden())
 
   await press(page, 'Log out')
@@ -232,7 +232,7 @@ t.test(
     await confirmation.getByRole('heading', { name: 'Welcome' }).waitFor()
     await page.reload()
     await signedIn(page)
-    await said(page, 'The address is confirmed.')
+    await said(page, 'Confirmed.')
     t.same(complaints, [])
   }
 )
