@@ -25,7 +25,7 @@ export interface Credentials {
 
 /** Every function can be used without its object. Those that return a promise reject with `AuthError`. */
 export interface AuthClient {
-  /** Makes an account and signs in. */
+  /** Makes an account and signs in. With `SIGNUP_CONFIRM` rejects with `status` 202: the mail says the rest. */
   readonly signup: (account: Credentials & { name?: string }) => Promise<User>
   readonly login: (credentials: Credentials) => Promise<User>
   /** Ends the session, in every tab. Resolves once the server has ended it; where it can't, nothing changes. */

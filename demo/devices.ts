@@ -1,6 +1,7 @@
 import { AuthError, type AuthClient, type Session } from '../client/index.ts'
 import { logProblem } from './log.ts'
 import { byId, element, onClick } from './page.ts'
+import { withRecentLogin } from './step-up.ts'
 
 const list = byId('devices', HTMLUListElement)
 const title = byId('devices-title', HTMLElement)
@@ -22,7 +23,7 @@ export async function showDevices(client: AuthClient): Promise<void> {
     row.remove()
     rows.delete(id)
   }
-  for (const session of sessions) {
+  for (const [place, session] of sessions.entries()) {
     const { row, details } = rows.get(session.id) ?? addRow(client, session)
     details.textContent = [
       session.client === 'native' && 'native',
@@ -31,19 +32,21 @@ export async function showDevices(client: AuthClient): Promise<void> {
     ]
       .filter(Boolean)
       .join(' · ')
-    list.append(row)
+    // To move it takes the focus away, even to where it is.
+    const there = list.children[place]
+    if (there !== row) list.insertBefore(row, there ?? null)
   }
 }
 
 function addRow(client: AuthClient, { id, current, label, user_agent }: Session) {
   const name = label ?? nameOf(user_agent ?? '')
   const details = element('p')
-  const row = element('li', {}, element('div', {}, element('p', {}, name), details))
+  const row = element('li', { className: 'row' }, element('div', {}, element('p', {}, name), details))
   if (current) row.append(element('span', { className: 'tag' }, 'this session'))
   else {
     const end = element('button', { type: 'button', ariaLabel: `End ${name}` }, 'End')
     onClick(end, async () => {
-      await client.sessions.end(id).catch(logProblem)
+      await withRecentLogin(() => client.sessions.end(id)).catch(logProblem)
       await showDevices(client)
     })
     row.append(end)

@@ -32,7 +32,7 @@ export function logChange(change: AuthChange, who = ''): void {
       return log('signed in', prefix + signedIn(change))
     case 'refreshed':
       return log(
-        change.from === 'other_tab' ? 'taken over' : (change.verdict ?? 'refreshed'),
+        change.from === 'other_tab' ? 'taken over' : (change.verdict ?? 'proved'),
         prefix + refreshed(change)
       )
     case 'delayed':
@@ -53,6 +53,8 @@ function signedIn({ by, from }: Extract<AuthChange, { type: 'signed_in' }>): str
 
 function refreshed({ verdict, from }: Extract<AuthChange, { type: 'refreshed' }>): string {
   if (from === 'other_tab') return 'Another tab refreshed, and gave its access token to this one.'
+  // No refresh, but what `reauthenticate` gave.
+  if (!verdict) return 'The password was right: the access token says so until the next refresh.'
   if (verdict === 'replayed')
     return 'Another request had just exchanged the token: the same new one was given again.'
   return 'The refresh token was exchanged for a new one, which is in the cookie now.'
@@ -61,5 +63,6 @@ function refreshed({ verdict, from }: Extract<AuthChange, { type: 'refreshed' }>
 function signedOut({ state, error }: Extract<AuthChange, { type: 'signed_out' }>): string {
   if (state.reason === 'logout') return 'The session was ended, in every tab.'
   if (state.reason === 'logout_all') return 'Every session was ended, on all devices.'
+  if (state.reason === 'account_deleted') return 'The account was deleted, and every session ended.'
   return `${state.reason}. ${error?.message ?? 'Another tab was told.'}`
 }

@@ -1,9 +1,13 @@
 // A page built on the browser SDK and nothing else. It holds no token: the SDK keeps the access token, and
 // nobody here can read the refresh token.
 import { AuthError, createAuthClient, type AuthChange, type AuthState } from '../client/index.ts'
+import { hideAccount, setUpAccount, showAccount } from './account.ts'
 import { showDevices } from './devices.ts'
+import { clearRefusal, onSubmit, sayRefusal } from './forms.ts'
 import { logChange, logProblem } from './log.ts'
+import { orderMail, tellOfMail } from './mail.ts'
 import { byId, onClick } from './page.ts'
+import { setUpStepUp } from './step-up.ts'
 import { showTokenLife } from './token-life.ts'
 import { stealSession, twoTabsAtOnce } from './trials.ts'
 
@@ -12,13 +16,13 @@ const client = createAuthClient({ baseUrl })
 
 const signIn = byId('sign-in', HTMLElement)
 const form = byId('sign-in-form', HTMLFormElement)
-const problem = byId('sign-in-problem', HTMLElement)
+const note = byId('sign-in-note', HTMLElement)
 const signedIn = byId('signed-in', HTMLElement)
 const over = byId('over', HTMLElement)
 const story = byId('over-story', HTMLElement)
 
 /** Ends of a session that nobody has to be told of. */
-const quiet = ['logout', 'logout_all', 'refresh_token_missing']
+const quiet = ['logout', 'logout_all', 'account_deleted', 'refresh_token_missing']
 
 client.onChange((change) => {
   if (change.type !== 'signed_out' || change.state.reason !== 'refresh_token_missing') logChange(change)
@@ -37,10 +41,13 @@ function show(state: AuthState, change: AuthChange): void {
   if (here) {
     byId('user', HTMLElement).textContent = state.user.email
     over.hidden = true
+    note.textContent = ''
+    showAccount(state.user)
     void showDevices(client)
   }
   if (change.type === 'signed_in' && change.by !== 'refresh') byId('session-title', HTMLElement).focus()
   if (change.type === 'signed_out') {
+    hideAccount()
     over.hidden = quiet.includes(change.state.reason)
     story.replaceChildren()
     byId('over-reason', HTMLElement).textContent =
@@ -50,22 +57,28 @@ function show(state: AuthState, change: AuthChange): void {
   }
 }
 
-form.addEventListener('submit', (event) => {
-  event.preventDefault()
-  const { email, password } = Object.fromEntries(new FormData(form)) as Record<string, string>
-  const account = { email: email ?? '', password: password ?? '' }
-  const isNew = event.submitter?.getAttribute('value') !== 'login'
-  problem.textContent = ''
-  ;(isNew ? client.signup(account) : client.login(account)).then(
-    () => {
-      form.reset()
-    },
-    (error: unknown) => {
-      if (!(error instanceof AuthError)) throw error
-      const fields = (error.errors ?? []).map(({ path, message }) => `${path} ${message}`)
-      problem.textContent = fields.length > 0 ? `${fields.join(', ')}.` : error.message
-    }
-  )
+onSubmit(form, async ({ email = '', password = '' }, button) => {
+  note.textContent = ''
+  if (button === 'login') await client.login({ email, password })
+  else
+    await client.signup({ email, password }).catch((error: unknown) => {
+      // With SIGNUP_CONFIRM there is nobody to sign in yet.
+      if (!(error instanceof AuthError) || error.status !== 202) throw error
+      return tellOfMail(note, 'Look into your mail: the link there makes the account.')
+    })
+})
+
+onClick(byId('forgot', HTMLButtonElement), async () => {
+  const email = byId('email', HTMLInputElement)
+  clearRefusal(form)
+  note.textContent = ''
+  if (!email.reportValidity()) return
+  try {
+    await orderMail('auth/password/forgot', { email: email.value })
+    await tellOfMail(note, 'If there is an account with this address, a mail was sent.')
+  } catch (error) {
+    sayRefusal(form, error)
+  }
 })
 
 byId('example', HTMLButtonElement).addEventListener('click', () => {
@@ -73,6 +86,8 @@ byId('example', HTMLButtonElement).addEventListener('click', () => {
   byId('password', HTMLInputElement).value = 'correct horse battery staple'
 })
 
+setUpStepUp(client)
+setUpAccount(client)
 onClick(byId('refresh', HTMLButtonElement), () => client.refresh().catch(logProblem))
 onClick(byId('logout', HTMLButtonElement), () => client.logout().catch(logProblem))
 onClick(byId('logout-all', HTMLButtonElement), () => client.logoutAll().catch(logProblem))

@@ -1,22 +1,16 @@
 // The page that links in mails lead to, in a real browser: it does nothing until somebody presses its button.
-import axe from 'axe-core'
 import type { Page } from 'playwright-core'
 import t, { type Test } from 'tap'
-import { makeStores, password, signUp, startNode } from '../helper.ts'
-import { reservePlace } from '../stores/place.ts'
+import { password, signUp } from '../helper.ts'
 import { until } from '../stores/until.ts'
+import { barriers } from './barriers.ts'
 import { launch } from './browser.ts'
+import { startDevelopment } from './development.ts'
 
 const browser = await launch(t)
 
 async function start(t: Test, env = {}) {
-  const place = await reservePlace()
-  t.teardown(() => place.remove())
-  const url = `http://localhost:${String(place.port)}`
-  const development = { NODE_ENV: 'development', PUBLIC_URL: url, ...env }
-  const app = await startNode(await makeStores(t), development)
-  t.teardown(() => app.close())
-  await app.listen({ host: '127.0.0.1', port: place.port })
+  const { app, url } = await startDevelopment(t, env)
   const context = await browser.newContext({ viewport: { width: 320, height: 640 } })
   t.teardown(() => context.close())
   const complaints: string[] = []
@@ -35,15 +29,6 @@ async function follow(page: Page, url: string, subject: string): Promise<string>
   const link = (await mail.getByRole('link').first().getAttribute('href')) ?? ''
   await page.goto(link)
   return new URLSearchParams(new URL(link).hash.slice(1)).get('token') ?? ''
-}
-
-/** What axe-core finds by the rules of WCAG 2.2 AA. */
-async function barriers(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source)
-  const { violations } = await page.evaluate(() =>
-    window.axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice'] })
-  )
-  return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
 }
 
 t.test('a new password, and its link once', async (t) => {

@@ -1,5 +1,4 @@
 // The demo page in a real browser: what it shows is what happens, and everybody can use it.
-import axe from 'axe-core'
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import type { BrowserContextOptions, Page } from 'playwright-core'
@@ -7,13 +6,8 @@ import t, { type Test } from 'tap'
 import { makeStores, password, startNode, type App } from '../helper.ts'
 import { root } from '../server/process.ts'
 import { until } from '../stores/until.ts'
+import { barriers } from './barriers.ts'
 import { launch } from './browser.ts'
-
-declare global {
-  interface Window {
-    axe: typeof axe
-  }
-}
 
 const browser = await launch(t)
 await promisify(execFile)('npx', ['tsx', 'scripts/build-demo.ts'], { cwd: root })
@@ -64,17 +58,6 @@ const endings = async ({ stores }: App) =>
       'SELECT revoked_reason AS reason FROM sessions ORDER BY created_at'
     )
   ).rows.map(({ reason }) => reason)
-
-/** What axe-core finds by the rules of WCAG 2.2 AA. */
-async function barriers(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source)
-  const { violations } = await page.evaluate(() =>
-    window.axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice'] })
-  )
-  return violations.flatMap(({ id, nodes }) =>
-    nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary ?? ''}`)
-  )
-}
 
 t.test('a refresh by itself, one at a click, two tabs at once, and no token to be seen', async (t) => {
   const { app, url } = await start(t, { ACCESS_TOKEN_TTL: 5 })
@@ -167,11 +150,11 @@ t.test('what is wrong with a form is said', async (t) => {
   const { url } = await start(t)
   const { page } = await open(t, url)
   await page.getByLabel('Email').fill('ada@example.com')
-  await page.getByLabel('Password').fill('short')
-  await page.getByLabel('Password').press('Enter')
+  await page.getByLabel('Password', { exact: true }).fill('short')
+  await page.getByLabel('Password', { exact: true }).press('Enter')
   const alert = page.getByRole('alert')
   await until('the alert', async () => (await alert.textContent())?.includes('password must NOT have fewer'))
-  await page.getByLabel('Password').fill(password)
+  await page.getByLabel('Password', { exact: true }).fill(password)
   await page.getByRole('button', { name: 'Log in' }).press('Enter')
   await until('the alert', async () => (await alert.textContent())?.includes('There is no account'))
   // With the keyboard alone.
