@@ -69,7 +69,19 @@ t.test('after npm ci --omit=optional', async (t) => {
   mkdirSync(join(folder, 'node_modules'))
   for (const name of readdirSync(join(root, 'node_modules')).filter((name) => !optional.includes(name)))
     symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name))
-  const rooms = ['argon2', 'embedded', 'lib', 'lua', 'migrations', 'plugins', 'process', 'routes', 'schemas']
+  const rooms = [
+    'argon2',
+    'confirm',
+    'embedded',
+    'lib',
+    'lua',
+    'mail',
+    'migrations',
+    'plugins',
+    'process',
+    'routes',
+    'schemas'
+  ]
   for (const name of [...rooms, 'app.ts', 'server.ts'].map(compiled))
     cpSync(name, join(folder, basename(name)), { recursive: true, dereference: true })
   cpSync(join(root, 'package.json'), join(folder, 'package.json'))
