@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', '.tap/', '.data/', 'coverage/', 'docs/results/'] },
+  { ignores: ['dist/', '.compiled/', 'node_modules/', '.tap/', '.data/', 'coverage/', 'docs/results/'] },
   ...tseslint.configs.recommendedTypeChecked,
   ...tseslint.configs.stylisticTypeChecked,
   {

@@ -1,13 +1,8 @@
-import Fastify, { type FastifyInstance } from 'fastify'
-import { latchkey, readConfiguration, type ConfigurationInput } from '../app.ts'
-import { startMissingStores, type StandInStores } from '../embedded/missing-stores.ts'
-import configurationPlugin from '../plugins/configuration.ts'
-import metrics from '../plugins/metrics.ts'
-import migrations from '../plugins/migrations.ts'
-import oauthClients from '../plugins/oauth-clients.ts'
-import postgres from '../plugins/postgres.ts'
-import secretKeys from '../plugins/secret-keys.ts'
-import signingKeyRecords from '../plugins/signing-key-records.ts'
+import type { FastifyInstance } from 'fastify'
+import type { ConfigurationInput } from '../app.ts'
+import type { StandInStores } from '../embedded/missing-stores.ts'
+
+// What a command works on is loaded when it runs: help and errors of usage come without.
 
 /**
  * Gives work the stores that the environment names, or the embedded ones: those of the server that runs in
@@ -16,6 +11,8 @@ import signingKeyRecords from '../plugins/signing-key-records.ts'
 export async function withStores<Result>(
   work: (input: ConfigurationInput, stores: StandInStores) => Promise<Result>
 ): Promise<Result> {
+  const { startMissingStores } = await import('../embedded/missing-stores.ts')
+  const { readConfiguration } = await import('../plugins/configuration.ts')
   const stores = await startMissingStores(readConfiguration(process.env), true)
   try {
     return await work({ ...process.env, ...stores.input }, stores)
@@ -41,11 +38,17 @@ export async function withRecordsOf<Result>(
   input: ConfigurationInput,
   work: (fastify: FastifyInstance) => Promise<Result>
 ): Promise<Result> {
+  const { default: Fastify } = await import('fastify')
+  const { default: configurationPlugin, readConfiguration } = await import('../plugins/configuration.ts')
   const fastify = Fastify()
   return closing(fastify, async () => {
     await fastify.register(configurationPlugin, { configuration: readConfiguration(input) })
-    for (const plugin of [metrics, postgres, migrations, secretKeys, signingKeyRecords, oauthClients])
-      await fastify.register(plugin)
+    await fastify.register(import('../plugins/metrics.ts'))
+    await fastify.register(import('../plugins/postgres.ts'))
+    await fastify.register(import('../plugins/migrations.ts'))
+    await fastify.register(import('../plugins/secret-keys.ts'))
+    await fastify.register(import('../plugins/signing-key-records.ts'))
+    await fastify.register(import('../plugins/oauth-clients.ts'))
     return work(fastify)
   })
 }
@@ -53,6 +56,8 @@ export async function withRecordsOf<Result>(
 /** Gives work the whole server, which does not listen. */
 export const withServer = <Result>(work: (server: FastifyInstance) => Promise<Result>): Promise<Result> =>
   withStores(async (input, { redisClient }) => {
+    const { default: Fastify } = await import('fastify')
+    const { latchkey } = await import('../app.ts')
     const fastify = Fastify()
     const scopes: FastifyInstance[] = []
     fastify.addHook('onRegister', (scope) => void scopes.push(scope))

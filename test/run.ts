@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { startEmbeddedStores } from '../embedded/index.ts'
+import { compile } from './compiled.ts'
 import { checkCoverage } from './coverage.ts'
 
 const [, , ...given] = process.argv
@@ -98,6 +99,7 @@ function say(text: string): void {
 }
 
 await buildTap()
+compile()
 process.exitCode = await (onServices ? onNamedServices() : onEmbedded())
 if (process.exitCode === 0 && whole) {
   const { enough, report } = checkCoverage()

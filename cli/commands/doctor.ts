@@ -1,42 +1,9 @@
 import type { Command } from 'commander'
-import { readConfiguration } from '../../app.ts'
-import { ConfigurationError } from '../../lib/configuration-error.ts'
-import { failed, type Check } from '../checks/check.ts'
-import { checkArgon2 } from '../checks/argon2.ts'
-import { checkConfiguration } from '../checks/configuration.ts'
-import { checkMail } from '../checks/mail.ts'
-import { checkPostgres } from '../checks/postgres.ts'
-import { checkPublicUrl } from '../checks/public-url.ts'
-import { checkRedis } from '../checks/redis.ts'
-import { checkSigningKeys } from '../checks/signing-keys.ts'
-import { withStores } from '../inside.ts'
+import type { Check } from '../checks/check.ts'
 import { show } from '../output.ts'
 
 interface Options {
   json?: true
-}
-
-async function examine(): Promise<Check[]> {
-  try {
-    const asSet = readConfiguration(process.env)
-    return await withStores(async (input, { redisClient }) => {
-      const configuration = readConfiguration(input)
-      const [postgres, redis, mail, outside] = await Promise.all([
-        checkPostgres(configuration),
-        checkRedis(configuration, redisClient),
-        checkMail(configuration),
-        checkPublicUrl(configuration)
-      ])
-      const keys = postgres.migrated ? [await checkSigningKeys(input)] : []
-      const argon2 = await checkArgon2(configuration)
-      return [...checkConfiguration(asSet), ...postgres.checks, ...keys, ...redis, mail, argon2, ...outside]
-    })
-  } catch (error) {
-    if (!(error instanceof ConfigurationError)) throw error
-    return error.problems.map((problem) =>
-      failed('configuration', problem, 'docs/configuration.md lists every name')
-    )
-  }
 }
 
 function lines({ name, status, found, advice }: Check): string[] {
@@ -60,6 +27,7 @@ Examples:
   $ PUBLIC_URL=https://auth.example.com latchkey doctor --json`
     )
     .action(async ({ json }: Options) => {
+      const { examine } = await import('../checks/examine.ts')
       const checks = await examine()
       const bad = checks.filter(({ status }) => status === 'failed').length
       const doubtful = checks.filter(({ status }) => status === 'warning').length

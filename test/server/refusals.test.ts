@@ -1,8 +1,9 @@
 import { cpSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { once } from 'node:events'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import t, { type Test } from 'tap'
+import { compiled } from '../compiled.ts'
 import { processesIn, temporaryFolder } from '../embedded/support.ts'
 import { makeStores, redisInMemory } from '../helper.ts'
 import { onStores, root, signUp, startServer, type ServerProcessOptions } from './process.ts'
@@ -68,10 +69,23 @@ t.test('after npm ci --omit=optional', async (t) => {
   mkdirSync(join(folder, 'node_modules'))
   for (const name of readdirSync(join(root, 'node_modules')).filter((name) => !optional.includes(name)))
     symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name))
-  const rooms = ['argon2', 'embedded', 'lib', 'lua', 'migrations', 'plugins', 'process', 'routes', 'schemas']
-  for (const name of [...rooms, 'app.ts', 'server.ts', 'package.json', 'tsconfig.json'])
-    cpSync(join(root, name), join(folder, name), { recursive: true })
-  const program = join(folder, 'server.ts')
+  const rooms = [
+    'argon2',
+    'confirm',
+    'embedded',
+    'lib',
+    'lua',
+    'mail',
+    'migrations',
+    'plugins',
+    'process',
+    'routes',
+    'schemas'
+  ]
+  for (const name of [...rooms, 'app.ts', 'server.ts'].map(compiled))
+    cpSync(name, join(folder, basename(name)), { recursive: true, dereference: true })
+  cpSync(join(root, 'package.json'), join(folder, 'package.json'))
+  const program = join(folder, 'server.js')
 
   const stderr = await refusalOf(t, { program, folder, env: { EMBEDDED_REDIS: 'memory' } })
   t.match(
