@@ -23,8 +23,9 @@ t.test('generation and last use reach Postgres behind the answer', async (t) => 
     Number(await app.stores.redis.hget(app.stores.key(session_id), 'rotated_at'))
   )
   t.equal(
-    row?.idempotency_key_hash,
-    await app.stores.redis.hget(app.stores.key(session_id), 'idempotency_key_hashes')
+    row?.idempotency_key_hash?.slice(0, 22),
+    await app.stores.redis.hget(app.stores.key(session_id), 'idempotency_key_hashes'),
+    'of which Redis keeps the first 128 bits'
   )
 })
 
