@@ -46,7 +46,7 @@ const accepted: Headers[] = [
 async function stateOf({ stores: { pool, redis, env } }: App) {
   const { rows: users } = await pool.query('SELECT * FROM users ORDER BY id')
   const { rows: sessions } = await pool.query('SELECT * FROM sessions ORDER BY id')
-  const keys = (await redis.keys(`${String(env.REDIS_PREFIX)}*`)).sort()
+  const keys = (await redis.keys(`${String(env.REDIS_PREFIX)}session:*`)).sort()
   return { users, sessions, entries: await Promise.all(keys.map((key) => redis.hgetall(key))) }
 }
 
