@@ -25,7 +25,10 @@ export type Shed = (
 ) => Problem
 
 /** ms by which the event loop is late, on average over a second. By then nobody is answered in good time. */
-const maxEventLoopDelay = 500
+const maxEventLoopDelay = 1000
+
+/** ms after a start for which it is late by the start itself, and nothing is refused for that. */
+const settling = 2000
 
 /** ms between two lines of the log. */
 const logInterval = 10_000
@@ -50,10 +53,14 @@ export default fp(
     })
 
     if (fastify.hasDecorator('isUnderPressure')) return
+    let settledAt = Infinity
+    fastify.addHook('onReady', async () => {
+      settledAt = performance.now() + settling
+    })
     await fastify.register(underPressure, {
       maxEventLoopDelay,
       async pressureHandler({ routeOptions }: FastifyRequest) {
-        if (routeOptions.config.neverShed) return
+        if (routeOptions.config.neverShed || performance.now() < settledAt) return
         throw fastify.shed('event_loop_delay', 'There is too much to do. Nothing was lost; try again.', 1)
       }
     })

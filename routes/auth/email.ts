@@ -8,7 +8,7 @@ const email: FastifyPluginAsyncTypebox = async (fastify) => {
   fastify.post(
     '/auth/email',
     {
-      onRequest: [required, fastify.authenticateStrictly, fastify.requireRecentAuthentication],
+      onRequest: [fastify.authenticateStrictly, fastify.requireRecentAuthentication, required],
       schema: {
         tags: ['email'],
         summary: 'Ask for another email address',

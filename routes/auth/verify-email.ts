@@ -8,7 +8,7 @@ const verifyEmail: FastifyPluginAsyncTypebox = async (fastify) => {
   fastify.post(
     '/auth/verify-email/send',
     {
-      onRequest: [required, fastify.authenticateStrictly],
+      onRequest: [fastify.authenticateStrictly, required],
       schema: {
         tags: ['email'],
         summary: 'Send the link that confirms the email address',
