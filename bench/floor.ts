@@ -137,7 +137,7 @@ const fastify = Fastify()
 
 fastify.post<{ Body: SignupBody }>(
   '/auth/signup',
-  { schema: { body: SignupBody, response: { 201: TokenAnswer } } },
+  { schema: { body: SignupBody(15), response: { 201: TokenAnswer } } },
   async (request, reply) => {
     const { email, password } = request.body
     const password_hash = await hashing.add(() => argon2.hash(password, parameters))
