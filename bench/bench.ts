@@ -36,6 +36,7 @@ async function bench(given: Name[], { set, json, out, name: file, ...numbers }: 
       REFRESH_RATE: '0',
       LOGIN_ATTEMPTS: '1000000',
       LOGIN_ATTEMPTS_PER_ADDRESS: '1000000',
+      LOGIN_ATTEMPTS_PER_ACCOUNT: '1000000',
       ...set
     }
   }
