@@ -35,8 +35,6 @@ export interface IssuedTokens {
   session_id: string
   user: User
   client: Client
-  /** Of a sign-in that names its device: whether the user never signed in there before. */
-  new_device?: boolean
   /** What a refresh came to. */
   verdict?: 'rotated' | 'replayed'
 }

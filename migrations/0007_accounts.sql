@@ -15,6 +15,10 @@ CREATE TABLE known_devices (
   PRIMARY KEY (user_id, device_id_hash)
 );
 
+INSERT INTO known_devices (user_id, device_id_hash, created_at, last_used_at)
+SELECT user_id, device_id_hash, min(created_at), max(last_used_at)
+  FROM sessions WHERE device_id_hash IS NOT NULL GROUP BY user_id, device_id_hash;
+
 CREATE INDEX known_devices_by_time ON known_devices (last_used_at);
 
 -- An ended session outlives its account, for as long as another node may have to hear from here that it has ended.

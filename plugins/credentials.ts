@@ -2,7 +2,8 @@ import fp from 'fastify-plugin'
 import type { PoolClient } from 'pg'
 import type { Notice } from '../lib/mail.ts'
 import { normalizeEmail } from '../lib/user.ts'
-import type { RequestOrigin } from '../lib/session.ts'
+import { digest } from '../lib/digest.ts'
+import type { RequestOrigin, SignIn } from '../lib/session.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -24,10 +25,11 @@ export interface Credentials {
    */
   changePassword(id: string, password: string, by: RequestOrigin, change: PasswordChange): Promise<string[]>
   /**
-   * The same by the link of a mail, which also confirms the address. Ends every session.
+   * The same by the link of a mail, which also confirms the address, and makes the device known: whoever guesses
+   * can't keep the owner from logging in on it. Ends every session.
    * @throws Problem email_token_invalid, password_unacceptable
    */
-  resetPassword(token: string, password: string, by: RequestOrigin): Promise<string[]>
+  resetPassword(token: string, password: string, signIn: SignIn): Promise<string[]>
   /** Confirms the address of a user by the link of a mail. @throws Problem email_token_invalid */
   verifyEmail(token: string, by: RequestOrigin): Promise<void>
   /** Sends the link to the new address, and tells the old one. @param sid the session that asks */
@@ -48,7 +50,8 @@ interface PasswordChange {
 /** Decorates `fastify.credentials`. */
 export default fp(
   async (fastify) => {
-    const { users, sessions, passwords, passwordPolicy, emailTokens, mails, securityEvents } = fastify
+    const { users, sessions, sessionRecords, passwords, passwordPolicy, emailTokens, mails, securityEvents } =
+      fastify
 
     const tell = (
       transaction: PoolClient,
@@ -89,13 +92,15 @@ export default fp(
     fastify.decorate('credentials', {
       changePassword: (id, password, by, change) => setPassword(id, password, by, change),
 
-      async resetPassword(token, password, by) {
+      async resetPassword(token, password, { device_id, ip, user_agent }) {
+        const by = { ip, user_agent }
         const { user_id, email } = await emailTokens.find('password_reset', token)
         const user = await users.findById(user_id)
         await passwordPolicy.check(password, '/new_password', { email, name: user?.name ?? null })
         return setPassword(user_id, password, by, { reason: 'password_reset' }, async (transaction) => {
           await emailTokens.use(transaction, 'password_reset', token)
           await users.setEmailVerified(transaction, user_id, email)
+          if (device_id !== null) await sessionRecords.rememberDevice(transaction, user_id, digest(device_id))
         })
       },
 
@@ -145,6 +150,7 @@ export default fp(
       'postgres',
       'users',
       'sessions',
+      'session-records',
       'passwords',
       'password-policy',
       'email-tokens',

@@ -2,25 +2,12 @@ import fastifyStatic from '@fastify/static'
 import fp from 'fastify-plugin'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { pagePolicy } from '../lib/content-security-policy.ts'
 
 /** Where the compiler leaves what browsers are given; this file may itself be compiled or not. */
 const built = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../dist/' : '../', import.meta.url))
 
-/**
- * All that the page needs, and nothing inline: not even a script that somebody got into it would run
- * (OWASP ASVS 5.0 V3.4.3).
- */
-const contentSecurityPolicy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self'",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-  "require-trusted-types-for 'script'"
-].join('; ')
+const contentSecurityPolicy = pagePolicy("img-src 'self'")
 
 /** With `DEMO`: the demo page at `/`, and its files at `/demo/`. */
 export default fp(

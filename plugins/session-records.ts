@@ -99,6 +99,8 @@ export interface SessionRecords {
     except?: string,
     transaction?: PoolClient
   ): Promise<EndedSession[]>
+  /** Makes a device known to be the user's, as a sign-in on it does. */
+  rememberDevice(transaction: PoolClient, user_id: string, device_id_hash: string): Promise<void>
   /** Takes what tells of a person out of the sessions of a user, who is to be gone. */
   anonymize(user_id: string, transaction: PoolClient): Promise<void>
 }
@@ -239,6 +241,14 @@ export default fp(
           [user_id, reason, except ?? null]
         )
         return rows
+      },
+
+      async rememberDevice(transaction, user_id, device_id_hash) {
+        await transaction.query(
+          `INSERT INTO known_devices (user_id, device_id_hash) VALUES ($1, $2)
+               ON CONFLICT (user_id, device_id_hash) DO UPDATE SET last_used_at = excluded.last_used_at`,
+          [user_id, device_id_hash]
+        )
       },
 
       async anonymize(user_id, transaction) {

@@ -78,7 +78,7 @@ export default fp(
         // Redis first: an entry without a record opens nothing, but a record without an entry would be a
         // session in the user's list that nobody holds.
         const entry = await whitelist.create(sid, { client, device_id_hash })
-        const { ended, new_device } = await fastify.pg
+        const ended = await fastify.pg
           .transact(async (transaction) => {
             await proof.insertUser?.(transaction)
             const session = {
@@ -91,7 +91,7 @@ export default fp(
               const by = { ip, user_agent }
               await mails.order({ kind: 'notice', notice: 'new_sign_in', to, at, by }, transaction)
             }
-            return inserted
+            return inserted.ended
           })
           .catch(async (error: unknown) => {
             await redisFollowUp.sessionsEnded([sid])
@@ -101,7 +101,7 @@ export default fp(
         const type = proof.insertUser ? 'signup' : 'login_succeeded'
         securityEvents.record({ type, user_id: user.id, sid, ip, user_agent })
         const session = { id: sid, client, amr, authenticated_at: entry.rotated_at, user }
-        return { ...fastify.issueTokens(session, { gen: 1, now: entry.rotated_at, ...entry }), new_device }
+        return fastify.issueTokens(session, { gen: 1, now: entry.rotated_at, ...entry })
       },
 
       async revoke(sids, reason, by, user_id) {

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Accepted, answers, Nothing } from '../../schemas/answers.ts'
 import { ForgotPasswordBody, ResetPasswordBody } from '../../schemas/email.ts'
+import { SignInHeaders } from '../../schemas/headers.ts'
 
 const passwordReset: FastifyPluginAsyncTypebox = async (fastify) => {
   const { required } = fastify.mails
@@ -39,14 +40,16 @@ const passwordReset: FastifyPluginAsyncTypebox = async (fastify) => {
         summary: 'Choose a new password by the link of a mail',
         description:
           'Ends every session, and makes none: log in with the new password. Confirms the address.',
+        headers: SignInHeaders,
         body: ResetPasswordBody(fastify.configuration.PASSWORD_MIN_LENGTH),
         response: answers(204, Nothing)
       }
     },
     async (request, reply) => {
       const { token, new_password } = request.body
-      await fastify.credentials.resetPassword(token, new_password, request.cameFrom())
-      return reply.code(204).send(null)
+      const signIn = request.signIn()
+      await fastify.credentials.resetPassword(token, new_password, signIn)
+      return reply.setDeviceCookie(signIn).code(204).send(null)
     }
   )
 }

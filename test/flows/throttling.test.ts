@@ -1,7 +1,7 @@
 import t from 'tap'
 import { bearer, build, codeOf, password, signUp, type App } from '../helper.ts'
 import { isProblem } from '../problem.ts'
-import { buildWithMail } from '../mail.ts'
+import { buildWithMail, linkIn } from '../mail.ts'
 import { buildBehindProxies } from '../behind-proxies.ts'
 
 const wrong = 'a wrong password'
@@ -234,4 +234,22 @@ t.test('only so many mails are asked for to one address, whether or not it has a
       'too_many_attempts',
       `${url}: from this address`
     )
+})
+
+t.test('an owner on a new device, whom a stranger keeps waiting, gets in by a reset', async (t) => {
+  const { app, post, lastTo } = await buildWithMail(t, { ...settings, LOGIN_ATTEMPTS_PER_ACCOUNT: 1 })
+  const { email } = await signUp(app)
+  t.equal(codeOf(await guess(app, { email })), 'invalid_credentials')
+  t.equal(codeOf(await guess(app, { email, password, from: '198.51.100.1' })), 'too_many_attempts')
+
+  await post('/auth/password/forgot', { email })
+  const { token } = linkIn(await lastTo(email, 'Choose a new password'))
+  const new_password = 'an entirely new password'
+  const reset = await post('/auth/password/reset', { token, new_password })
+  t.equal(reset.statusCode, 204)
+  const cookie = reset.cookies.map(({ name, value }) => `${name}=${value}`).join('; ')
+  const login = (headers: Record<string, string>) =>
+    post('/auth/login', { email, password: new_password }, headers)
+  t.equal(codeOf(await login({})), 'too_many_attempts', 'another device waits on')
+  t.equal((await login({ cookie })).statusCode, 200)
 })
