@@ -26,7 +26,7 @@ const purposes = {
     password: {
       name: 'new_password',
       label: 'New password',
-      hint: '15 characters or more, of any kind.',
+      hint: 'A few words, the longer the better.',
       autocomplete: 'new-password'
     }
   },
