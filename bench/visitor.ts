@@ -5,8 +5,9 @@ import { decodeJwt } from 'jose'
 const password = 'correct horse battery staple'
 const json = { 'content-type': 'application/json' }
 const refreshCookie = '__Host-refresh_token'
+const deviceCookie = '__Host-device'
 
-/** A browser with an account and a session, which keeps the tokens that it was given last. */
+/** A browser with an account and a session, which keeps the tokens that it was given last, and what tells that it is known. */
 export interface Visitor {
   readonly refreshToken: string
   me: () => Request
@@ -33,10 +34,12 @@ export async function signUp(url: string): Promise<Visitor> {
   const email = newEmail()
   let access = ''
   let refresh = ''
+  let device = ''
 
   const keep: NonNullable<Request['onResponse']> = (status, body, _context, headers) => {
     if (status >= 300) return
     refresh = refreshTokenIn(headers['set-cookie']) ?? refresh
+    device = cookieIn(headers['set-cookie'], deviceCookie) ?? device
     access = (JSON.parse(body) as { access_token: string }).access_token
   }
   const bearer = () => ({ authorization: `Bearer ${access}` })
@@ -61,7 +64,11 @@ export async function signUp(url: string): Promise<Visitor> {
     me: () => ({ path: '/auth/me', headers: bearer() }),
     verify: () => ({ path: '/auth/verify', headers: bearer() }),
     refresh: makeRefresh,
-    login: () => ({ ...credentials(email), path: '/auth/login' }),
+    login: () => ({
+      ...credentials(email),
+      path: '/auth/login',
+      headers: { ...json, ...(device ? { cookie: `${deviceCookie}=${device}` } : {}) }
+    }),
     signup: () => credentials(newEmail()),
     anew,
     keeping: (make) => ({ ...anew(make), onResponse: keep }),
@@ -92,8 +99,10 @@ export function generationOf(refreshToken: string): string {
   return decodeJwt(refreshToken).jti ?? ''
 }
 
-export function refreshTokenIn(cookies: string | string[] = []): string | undefined {
-  const start = `${refreshCookie}=`
+export const refreshTokenIn = (cookies: string | string[] | undefined) => cookieIn(cookies, refreshCookie)
+
+function cookieIn(cookies: string | string[] = [], name: string): string | undefined {
+  const start = `${name}=`
   const cookie = [cookies].flat().find((cookie) => cookie.startsWith(start))
   return cookie?.slice(start.length).split(';', 1).join('')
 }
