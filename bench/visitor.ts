@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import type { Request } from 'autocannon'
 import { decodeJwt } from 'jose'
 
@@ -7,12 +7,13 @@ const json = { 'content-type': 'application/json' }
 const refreshCookie = '__Host-refresh_token'
 const deviceCookie = '__Host-device'
 
-/** A browser with an account and a session, which keeps the tokens that it was given last, and what tells that it is known. */
+/** A browser with an account and a session, which keeps the tokens that it was given last. */
 export interface Visitor {
   readonly refreshToken: string
   me: () => Request
   verify: () => Request
   refresh: () => Request
+  /** In another browser of the same person, known from the first time on: the session here stands. */
   login: () => Request
   /** Of somebody new each time. */
   signup: () => Request
@@ -34,12 +35,11 @@ export async function signUp(url: string): Promise<Visitor> {
   const email = newEmail()
   let access = ''
   let refresh = ''
-  let device = ''
+  const otherBrowser = `${deviceCookie}=${randomBytes(16).toString('base64url')}`
 
   const keep: NonNullable<Request['onResponse']> = (status, body, _context, headers) => {
     if (status >= 300) return
     refresh = refreshTokenIn(headers['set-cookie']) ?? refresh
-    device = cookieIn(headers['set-cookie'], deviceCookie) ?? device
     access = (JSON.parse(body) as { access_token: string }).access_token
   }
   const bearer = () => ({ authorization: `Bearer ${access}` })
@@ -67,7 +67,7 @@ export async function signUp(url: string): Promise<Visitor> {
     login: () => ({
       ...credentials(email),
       path: '/auth/login',
-      headers: { ...json, ...(device ? { cookie: `${deviceCookie}=${device}` } : {}) }
+      headers: { ...json, cookie: otherBrowser }
     }),
     signup: () => credentials(newEmail()),
     anew,
@@ -99,10 +99,8 @@ export function generationOf(refreshToken: string): string {
   return decodeJwt(refreshToken).jti ?? ''
 }
 
-export const refreshTokenIn = (cookies: string | string[] | undefined) => cookieIn(cookies, refreshCookie)
-
-function cookieIn(cookies: string | string[] = [], name: string): string | undefined {
-  const start = `${name}=`
+export function refreshTokenIn(cookies: string | string[] = []): string | undefined {
+  const start = `${refreshCookie}=`
   const cookie = [cookies].flat().find((cookie) => cookie.startsWith(start))
   return cookie?.slice(start.length).split(';', 1).join('')
 }
