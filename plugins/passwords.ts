@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { finished } from 'node:stream'
 import type { preHandlerHookHandler } from 'fastify'
@@ -6,7 +5,7 @@ import fp from 'fastify-plugin'
 import PQueue from 'p-queue'
 import { argon2 } from '../argon2/index.ts'
 import { isForeignPassword } from '../lib/foreign-password.ts'
-import { isArgon2, readForeignHash } from '../lib/password-hash.ts'
+import { isArgon2, readForeignHash, standIn } from '../lib/password-hash.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -33,6 +32,12 @@ export interface Passwords {
 
 // OWASP Password Storage Cheat Sheet: argon2id, m=19 MiB, t=2, p=1.
 const parameters = { type: argon2.argon2id, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
+
+const { memoryCost, timeCost, parallelism } = parameters
+/** Nobody's password has it, and it takes as long to check. */
+const unknownUserHash = standIn(
+  `$argon2id$v=19$m=${String(memoryCost)},t=${String(timeCost)},p=${String(parallelism)}$`
+)
 
 /** Requests that are let in. With more there is no hope of a hash within the deadline on a machine of two cores. */
 const admittedLimit = 128
@@ -78,7 +83,6 @@ export default fp<PasswordsOptions>(
     // More hashing threads than cores cost a third of the logins a second. Workers share the cores.
     const cores = Math.floor(availableParallelism() / fastify.configuration.WORKERS)
     const queue = new PQueue({ concurrency: Math.max(1, Math.min(cores, threads)) })
-    const unknownUserHash = await argon2.hash(randomBytes(32), parameters)
 
     const busy = (reason: 'queue_full' | 'queue_deadline') =>
       fastify.shed(

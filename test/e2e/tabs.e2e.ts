@@ -73,11 +73,13 @@ t.test('logout in one tab while another refreshes', async (t) => {
   const other = await profile.open()
   t.match(await other.state(), { session_id })
   site.proxy.holdRequests(true)
-  const sent = () => profile.urls.filter((url) => url.endsWith('/auth/refresh')).length
-  const before = sent()
+  const sent = (path: string) => profile.urls.filter((url) => url.endsWith(path)).length
+  const before = sent('/auth/refresh')
   const refreshing = other.refresh()
-  await until('the refresh to be on its way', async () => sent() === before + 1)
+  await until('the refresh to be on its way', async () => sent('/auth/refresh') === before + 1)
   const leaving = tab.logout()
+  // By then the other tab has been told.
+  await until('the logout to be on its way', async () => sent('/auth/logout') === 1)
   site.proxy.holdRequests(false)
   await leaving
   t.equal(await refreshing, 'not_signed_in')
