@@ -4,7 +4,7 @@ import { digest } from '../lib/digest.ts'
 import { subscriberOf } from '../lib/network.ts'
 import { Problem } from '../lib/problem.ts'
 import type { RequestOrigin } from '../lib/session.ts'
-import { ask } from '../lib/store-error.ts'
+import { ask, StoreUnavailable } from '../lib/store-error.ts'
 import { normalizeEmail } from '../lib/user.ts'
 
 declare module 'fastify' {
@@ -68,7 +68,7 @@ export default fp(
     const asked = <Answer>(work: Promise<Answer>) => ask('redis', work, configuration.STORE_TIMEOUT * 1000)
 
     /** @returns undefined where it is within the allowance */
-    const consume = async (limiter: RateLimiterRedis, key: string): Promise<RateLimiterRes | undefined> => {
+    const consume = async ({ limiter, key }: Counted): Promise<RateLimiterRes | undefined> => {
       try {
         await limiter.consume(key)
         return undefined
@@ -78,9 +78,22 @@ export default fp(
       }
     }
 
+    /** Does not wait for Redis: what comes next on this connection comes after it. */
+    const giveBack = (work: Promise<unknown>[]) => {
+      Promise.all(work).catch((error: unknown) => {
+        fastify.log.warn({ err: error }, 'a guess could not be given back')
+      })
+    }
+    const reward = (all: readonly Counted[]) => {
+      giveBack(all.map(({ limiter, key }) => limiter.reward(key)))
+    }
+
     /** @throws Problem where one of them is used up */
-    const take = async (counted: readonly Counted[], from: RequestOrigin & { user_id?: string }) => {
-      const results = await asked(Promise.all(counted.map(({ limiter, key }) => consume(limiter, key))))
+    const refuse = (
+      counted: readonly Counted[],
+      results: readonly (RateLimiterRes | undefined)[],
+      from: RequestOrigin & { user_id?: string }
+    ) => {
       const refusals = results.filter((result) => result !== undefined)
       if (refusals.length === 0) return
       // Once for each count that begins, or the log would tell of nothing else.
@@ -95,25 +108,45 @@ export default fp(
       )
     }
 
-    /** Does not wait for Redis: what comes next on this connection comes after it. */
-    const giveBack = (work: Promise<unknown>[]) => {
-      Promise.all(work).catch((error: unknown) => {
-        fastify.log.warn({ err: error }, 'a guess could not be given back')
-      })
-    }
-    const reward = (all: readonly Counted[]) => {
-      giveBack(all.map(({ limiter, key }) => limiter.reward(key)))
+    /**
+     * @param stages each counts only what those before it let through: who has used one of them up takes nothing from
+     * anyone else
+     * @throws Problem where one is used up; StoreUnavailable, and then what is known to be counted is given back
+     */
+    const take = async (
+      stages: readonly (readonly Counted[])[],
+      from: RequestOrigin & { user_id?: string }
+    ) => {
+      const counting: { counted: Counted; result: Promise<RateLimiterRes | undefined> }[] = []
+      try {
+        for (const stage of stages) {
+          const begun = stage.map((counted) => ({ counted, result: consume(counted) }))
+          counting.push(...begun)
+          refuse(stage, await asked(Promise.all(begun.map(({ result }) => result))), from)
+        }
+      } catch (error) {
+        // Of the nodes of a Cluster one may have counted while another one is away. What did not answer is left as it
+        // is: it may have counted, or not.
+        if (error instanceof StoreUnavailable)
+          giveBack(
+            counting.map(({ counted: { limiter, key }, result }) =>
+              result.then(
+                () => limiter.reward(key),
+                () => undefined
+              )
+            )
+          )
+        throw error
+      }
     }
 
-    /** @param wide counts only what the narrow one lets through: who has used that up takes nothing from anyone else */
     const guess = async (
       narrow: Counted,
       wide: readonly Counted[],
       from: RequestOrigin & { user_id?: string },
       prove: Prove
     ) => {
-      await take([narrow], from)
-      await take(wide, from)
+      await take([[narrow], wide], from)
       try {
         const right = await prove()
         if (right) {
@@ -140,13 +173,15 @@ export default fp(
         guess(counted(session, sid), [], { ...from, user_id }, prove),
 
       async mail(from, email) {
-        await take([counted(sender, subscriberOf(from.ip))], from)
-        await take([counted(recipient, normalizeEmail(email))], from)
+        await take(
+          [[counted(sender, subscriberOf(from.ip))], [counted(recipient, normalizeEmail(email))]],
+          from
+        )
       },
 
       async signup(from, make) {
         const asking = counted(address, subscriberOf(from.ip))
-        await take([asking], from)
+        await take([[asking]], from)
         try {
           const made = await make()
           reward([asking])
