@@ -78,7 +78,7 @@ t.test('logout in one tab while another refreshes', async (t) => {
   const refreshing = other.refresh()
   await until('the refresh to be on its way', async () => sent('/auth/refresh') === before + 1)
   const leaving = tab.logout()
-  // By then the other tab has been told.
+  // It tells the other tab before it is sent.
   await until('the logout to be on its way', async () => sent('/auth/logout') === 1)
   site.proxy.holdRequests(false)
   await leaving

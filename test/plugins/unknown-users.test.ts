@@ -1,5 +1,6 @@
 import t from 'tap'
-import { build, codeOf, secretKey } from '../helper.ts'
+import { argon2 } from '../../argon2/index.ts'
+import { build, codeOf, secretKey, signUp } from '../helper.ts'
 
 const app = await build(t)
 const { scope, stores } = app
@@ -19,6 +20,21 @@ const hashes = ({ scope: { unknownUsers } } = app) => people.map((email) => unkn
 
 t.test('as long as nothing is known, today’s', async (t) => {
   t.same(new Set(hashes()), new Set([undefined]))
+
+  // What is computed, up to the salt.
+  const computed: string[] = []
+  const { verify } = argon2
+  argon2.verify = (hash, ...rest) => {
+    computed.push(hash.split('$').slice(0, 4).join('$'))
+    return verify(hash, ...rest)
+  }
+  t.teardown(() => (argon2.verify = verify))
+  const { email } = await signUp(app)
+  for (const one of [email, 'nobody@example.com']) {
+    const payload = { email: one, password: 'not the password of anybody' }
+    t.equal(codeOf(await app.inject({ method: 'POST', url: '/auth/login', payload })), 'invalid_credentials')
+  }
+  t.same(computed, ['$argon2id$v=19$m=19456,t=2,p=1', '$argon2id$v=19$m=19456,t=2,p=1'])
 })
 
 t.test('unknown users are checked as real ones are, each always the same way', async (t) => {
