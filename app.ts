@@ -18,6 +18,7 @@ import credentials from './plugins/credentials.ts'
 import demoPage from './plugins/demo-page.ts'
 import emailTokens from './plugins/email-tokens.ts'
 import errors from './plugins/errors.ts'
+import handlerDeadline from './plugins/handler-deadline.ts'
 import housekeeping from './plugins/housekeeping.ts'
 import letters from './plugins/letters.ts'
 import mailTemplates from './plugins/mail-templates.ts'
@@ -119,8 +120,8 @@ export interface LatchkeyOptions extends ConfigurationInput {
 export const readConfiguration: (input: ConfigurationInput) => Configuration = read
 
 /**
- * The options of Fastify itself that Latchkey is run with: deadlines on slow headers, slow bodies and stuck
- * handlers, trusted proxies, and a log without secrets. In ms.
+ * The options of Fastify itself that Latchkey is run with: deadlines on slow headers and slow bodies, trusted
+ * proxies, and a log without secrets. In ms.
  */
 export function serverOptions(configuration: Configuration) {
   return {
@@ -145,7 +146,6 @@ export function serverOptions(configuration: Configuration) {
     connectionTimeout: 30_000,
     requestTimeout: 10_000,
     keepAliveTimeout: 72_000,
-    handlerTimeout: 15_000,
     // Node looks every so often whether these have passed: by itself, every 30 s.
     http: { headersTimeout: 10_000, connectionsCheckingInterval: 1000 },
     forceCloseConnections: 'idle',
@@ -165,6 +165,7 @@ const server: FastifyPluginAsync<{
   await fastify.register(metrics, { registry: metricsRegistry })
   await fastify.register(errors)
   await fastify.register(loadShedding)
+  await fastify.register(handlerDeadline)
   await fastify.register(validation)
   await fastify.register(bodies)
   await fastify.register(securityHeaders)

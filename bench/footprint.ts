@@ -128,7 +128,7 @@ export async function entrySizes(scope: FastifyInstance) {
   const other = { ...attempt, gen: firstGeneration - 1, idempotency_key_hash: digest('another tab') }
   const { verdict } = await whitelist.rotate(session.sid, other)
   if (verdict !== 'replayed') throw new Error(`the replay was ${verdict}`)
-  await whitelist.markAnswered(session.sid, firstGeneration, 1)
+  await whitelist.markAnswered([{ sid: session.sid, gen: firstGeneration, answers: 1 }])
   const replayed_to_another_tab = await sizeOf(scope, session.sid)
   await whitelist.rotate(session.sid, {
     ...attempt,

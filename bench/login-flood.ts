@@ -87,7 +87,14 @@ export async function measureLoginFlood(
     const statuses: Record<string, number> = {}
     const faults: string[] = []
 
-    if (options.warmUp > 0) await refreshSteadily(server, visitors, options.warmUp)
+    if (options.warmUp > 0) {
+      const half = options.warmUp / 2
+      progress.begin('idle, warming up', half)
+      await refreshSteadily(server, visitors, half)
+      progress.begin('flood, warming up', half)
+      await Promise.all([refreshSteadily(server, visitors, half), flood(server, others, half)])
+      await settle(others)
+    }
     for (let round = 1; round <= options.rounds; round++) {
       signal.throwIfAborted()
       progress.begin(`idle, round ${String(round)} of ${String(options.rounds)}`, options.duration)

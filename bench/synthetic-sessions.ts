@@ -100,7 +100,7 @@ export async function writeEntry(
   const presented = { gen: 1, client: 'browser', device_id_hash, idempotency_key_hash, network }
   const { verdict, gen, rotated_at, refresh_expires_at } = await whitelist.rotate(session.sid, presented)
   if (verdict !== 'rotated' || gen !== firstGeneration) throw new Error(`the first refresh was ${verdict}`)
-  await whitelist.markAnswered(session.sid, gen, 1)
+  await whitelist.markAnswered([{ sid: session.sid, gen, answers: 1 }])
   return { device_id_hash, idempotency_key_hash, rotated_at, refresh_expires_at, expires_at }
 }
 

@@ -49,9 +49,14 @@ function prepare(client: MemoryClient, MemoryRedis: MemoryRedis, fengari: Fengar
     // Clients are asked for it, and ioredis-mock, always connected, has none.
     status: 'ready',
     time: async () => time(),
-    defineCommand(name: string, { lua, numberOfKeys = 0 }: { lua: string; numberOfKeys?: number }) {
-      client.customCommands[name] = (...args) => runWith(lua, numberOfKeys, args)
-      Object.assign(client, { [name]: async (...args: Argument[]) => runWith(lua, numberOfKeys, args) })
+    // As in ioredis: where the number of keys is not given here, it is the first argument.
+    defineCommand(name: string, { lua, numberOfKeys }: { lua: string; numberOfKeys?: number }) {
+      const command = (...args: Argument[]) =>
+        numberOfKeys === undefined
+          ? runWith(lua, Number(args[0]), args.slice(1))
+          : runWith(lua, numberOfKeys, args)
+      client.customCommands[name] = command
+      Object.assign(client, { [name]: async (...args: Argument[]) => command(...args) })
     },
     eval: async (script: string, numberOfKeys: number, ...args: Argument[]) =>
       runWith(script, numberOfKeys, args),

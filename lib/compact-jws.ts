@@ -1,3 +1,6 @@
+/** A segment of a compact JWS (RFC 7515 §7.1): JSON as base64url. */
+export const encodeJson = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+
 /**
  * Whether the signature of a compact JWS has its one canonical spelling. Decoders ignore the bits that are
  * left over in the last character (RFC 4648 §3.5), so that a changed token could pass as the same one.

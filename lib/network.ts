@@ -1,5 +1,5 @@
 import ipaddr from 'ipaddr.js'
-import { isIP } from 'node:net'
+import { isIP, isIPv4 } from 'node:net'
 
 /**
  * The address that a request came from, without the zone of a link-local one (RFC 4007 §11).
@@ -23,6 +23,8 @@ export function subscriberOf(ip: string | null): string {
  * @returns its first address, or '' where there is no address
  */
 export function networkOf(ip: string | null): string {
+  // At every refresh: most are as plain as this.
+  if (ip !== null && isIPv4(ip)) return `${ip.slice(0, ip.lastIndexOf('.'))}.0`
   if (ip === null || !ipaddr.isValid(ip)) return ''
   const address = ipaddr.process(ip)
   if (address instanceof ipaddr.IPv4) return `${address.octets.slice(0, 3).join('.')}.0`

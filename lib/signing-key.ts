@@ -1,5 +1,5 @@
 import { calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose'
-import { createPrivateKey, createPublicKey, type JsonWebKey } from 'node:crypto'
+import { createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
 import type { JsonWebKeySet } from '../schemas/well-known.ts'
 
 export type PublicJwk = JsonWebKeySet['keys'][number]
@@ -21,10 +21,16 @@ export async function makeSigningKey(): Promise<{ kid: string; public_jwk: Publi
 export const isThumbprint = (kid: unknown): kid is string =>
   typeof kid === 'string' && /^[\w-]{43}$/.test(kid)
 
-/** PEM, PKCS #8 */
-export function privatePem(private_jwk: Uint8Array): string {
-  const key = JSON.parse(Buffer.from(private_jwk).toString()) as JsonWebKey
-  return createPrivateKey({ key, format: 'jwk' }).export({ type: 'pkcs8', format: 'pem' }).toString()
+/**
+ * @param private_jwk JSON of a JWK
+ * @throws where it is none of ES256 (RFC 7518 §3.4): of another kind it would sign all the same, and nobody take it
+ */
+export function readPrivateKey(private_jwk: Uint8Array): KeyObject {
+  const jwk = JSON.parse(Buffer.from(private_jwk).toString()) as JsonWebKey
+  const key = createPrivateKey({ key: jwk, format: 'jwk' })
+  if (key.asymmetricKeyDetails?.namedCurve !== 'prime256v1')
+    throw new Error('the signing key is not of P-256')
+  return key
 }
 
 /** PEM, SPKI */

@@ -16,21 +16,25 @@ export class StoreUnavailable extends Error {
  * @param deadline ms; without it the caller sees to that
  * @throws StoreUnavailable where the store can't answer or not in time; what else goes wrong as it is
  */
-export async function ask<Answer>(store: Store, work: Promise<Answer>, deadline?: number): Promise<Answer> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    if (deadline === undefined) return
-    timer = setTimeout(() => {
-      reject(new StoreUnavailable(store, new Error(`no answer within ${String(deadline)} ms`)))
-    }, deadline)
+export function ask<Answer>(store: Store, work: Promise<Answer>, deadline?: number): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const timer =
+      deadline === undefined
+        ? undefined
+        : setTimeout(() => {
+            reject(new StoreUnavailable(store, new Error(`no answer within ${String(deadline)} ms`)))
+          }, deadline)
+    work.then(
+      (answer) => {
+        clearTimeout(timer)
+        resolve(answer)
+      },
+      (error: Error) => {
+        clearTimeout(timer)
+        reject(isUnavailable(error) ? new StoreUnavailable(store, error) : error)
+      }
+    )
   })
-  try {
-    return await Promise.race([work, late])
-  } catch (error) {
-    throw isUnavailable(error) ? new StoreUnavailable(store, error) : error
-  } finally {
-    clearTimeout(timer)
-  }
 }
 
 /**

@@ -8,8 +8,9 @@ type Text = string | number
 declare module 'ioredis' {
   interface RedisCommander<Context> {
     createSession(key: string, ...args: Text[]): Result<[number, number, number], Context>
-    rotateSession(key: string, ...args: Text[]): Result<RotationReply, Context>
-    markAnswered(key: string, gen: Text, answers: Text): Result<number, Context>
+    rotateSession(key: string, ...args: Text[]): Result<string, Context>
+    markAnswered(key: string, gen: Text, answers: Text): Result<null, Context>
+    markAllAnswered(keys: number, ...args: Text[]): Result<null, Context>
     claimRenewal(key: string, pause: Text): Result<number, Context>
   }
 }
@@ -24,8 +25,6 @@ export type Verdict =
   | 'too_many_refreshes'
   | 'wrong_transport'
   | 'device_changed'
-
-type RotationReply = [Verdict, string, number, number, number, number, number, string]
 
 /** The whitelist entry of a session, as lua/rotate-session.lua writes it anew. Times in ms. */
 export interface SessionEntry {
@@ -54,7 +53,6 @@ export interface Rotation {
   gen: number
   rotated_at: number
   refresh_expires_at: number
-  expires_at: number
   now: number
   /** Where the head was made, see lib/network.ts; '' where that is not known. */
   network: string
@@ -72,6 +70,7 @@ const scripts = {
 /** Loads the scripts into a client; they are then sent by their hash (EVALSHA). */
 export function defineScripts(client: RedisClient): void {
   for (const [name, lua] of Object.entries(scripts)) client.defineCommand(name, { numberOfKeys: 1, lua })
+  client.defineCommand('markAllAnswered', { lua: scripts.markAnswered })
 }
 
 /** lua/create-session.lua. Times to live in ms. */
@@ -79,7 +78,7 @@ export async function createSession(
   client: RedisClient,
   key: string,
   options: { client: string; device_id_hash: string | null; idle_ttl: number; absolute_ttl: number }
-): Promise<Pick<Rotation, 'rotated_at' | 'refresh_expires_at' | 'expires_at'>> {
+): Promise<Pick<SessionEntry, 'rotated_at' | 'refresh_expires_at' | 'expires_at'>> {
   const [rotated_at, refresh_expires_at, expires_at] = await client.createSession(
     key,
     options.client,
@@ -101,41 +100,80 @@ export async function rotateSession(
   rules: { overlap: number; idle_ttl: number; rate: number; max_rotations: number },
   rebuild?: SessionEntry
 ): Promise<Rotation> {
-  const [verdict, kind, gen, rotated_at, refresh_expires_at, expires_at, now, network] =
-    await client.rotateSession(
-      key,
-      presented.gen,
-      presented.client,
-      presented.device_id_hash ?? '',
-      presented.idempotency_key_hash ?? '',
-      rules.overlap,
-      rules.idle_ttl,
-      rules.rate,
-      rules.max_rotations,
-      presented.network,
-      ...(rebuild
-        ? [
-            rebuild.gen,
-            rebuild.client,
-            rebuild.device_id_hash ?? '',
-            rebuild.rotated_at,
-            rebuild.refresh_expires_at,
-            rebuild.expires_at,
-            rebuild.idempotency_key_hash ?? ''
-          ]
-        : [])
-    )
-  return { verdict, kind, gen, rotated_at, refresh_expires_at, expires_at, now, network }
+  const reply = await client.rotateSession(
+    key,
+    presented.gen,
+    presented.client,
+    presented.device_id_hash ?? '',
+    presented.idempotency_key_hash ?? '',
+    rules.overlap,
+    rules.idle_ttl,
+    rules.rate,
+    rules.max_rotations,
+    presented.network,
+    ...(rebuild
+      ? [
+          rebuild.gen,
+          rebuild.client,
+          rebuild.device_id_hash ?? '',
+          rebuild.rotated_at,
+          rebuild.refresh_expires_at,
+          rebuild.expires_at,
+          rebuild.idempotency_key_hash ?? ''
+        ]
+      : [])
+  )
+  const [verdict, kind, gen, rotated_at, refresh_expires_at, now, network] = reply.split(',') as RotationReply
+  return {
+    verdict,
+    kind,
+    gen: Number(gen),
+    rotated_at: Number(rotated_at),
+    refresh_expires_at: Number(refresh_expires_at),
+    now: Number(now),
+    network
+  }
 }
 
-/** lua/mark-answered.lua. */
-export async function markAnswered(
-  client: RedisClient,
-  key: string,
-  gen: number,
+type RotationReply = [
+  verdict: Verdict,
+  kind: string,
+  gen: string,
+  rotated_at: string,
+  refresh_expires_at: string,
+  now: string,
+  network: string
+]
+
+/** A head, by the key of its session, and how many answers with it have left. */
+export interface AnsweredHead {
+  key: string
+  gen: number
   answers: number
-): Promise<void> {
-  await client.markAnswered(key, gen, answers)
+}
+
+/** Heads that one call may mark: Redis does nothing else meanwhile. */
+const headsPerCall = 100
+
+/**
+ * lua/mark-answered.lua. The keys of one call have to lie in one slot of a Cluster, so there each has a call: one of
+ * those that name their key first, by which ioredis finds the node.
+ */
+export async function markAnswered(client: RedisClient, heads: readonly AnsweredHead[]): Promise<void> {
+  if (client.isCluster) {
+    await Promise.all(heads.map(({ key, gen, answers }) => client.markAnswered(key, gen, answers)))
+    return
+  }
+  await Promise.all(
+    Array.from({ length: Math.ceil(heads.length / headsPerCall) }, (_, call) => {
+      const some = heads.slice(call * headsPerCall, (call + 1) * headsPerCall)
+      return client.markAllAnswered(
+        some.length,
+        ...some.map(({ key }) => key),
+        ...some.flatMap(({ gen, answers }) => [gen, answers])
+      )
+    })
+  )
 }
 
 /**

@@ -14,8 +14,9 @@
 -- ARGV[10…16] only where Postgres vouches for a session whose key is gone, the entry to write anew:
 --           gen, client, device_id_hash, rotated_at, refresh_expires_at, expires_at, idempotency_key_hash
 --
--- Returns { verdict, kind, gen, rotated_at, refresh_expires_at, expires_at, now, network of the head }; times in ms by this
--- server's clock. For a verdict other than rotated and replayed the numbers say what the entry held, or 0.
+-- Returns one text, which is read faster than an array: verdict,kind,gen,rotated_at,refresh_expires_at,now,network of
+-- the head; times in ms by this server's clock. For a verdict other than rotated and replayed the numbers say what the
+-- entry held, or 0. No field has a comma.
 --   rotated          kind head | roll_forward | rebuilt   gen is the new head
 --   replayed         kind overlap | idempotency_key | unanswered   gen is the head, as it was; remembered are
 --                    one more answer under way and the Idempotency-Key of who asked
@@ -42,7 +43,7 @@ local refresh_expires_at = redis.call('PEXPIRETIME', KEYS[1])
 local rebuilt = false
 if not entry[1] then
   if not ARGV[10] then
-    return { 'absent', '', 0, 0, 0, 0, now, '' }
+    return string.format('absent,,0,0,0,%.0f,', now)
   end
   rebuilt = true
   entry = { ARGV[10], ARGV[11], string.sub(ARGV[12], 1, kept), ARGV[13], ARGV[15], string.sub(ARGV[16], 1, kept) }
@@ -54,7 +55,8 @@ local rotated_at = tonumber(entry[4])
 local expires_at = tonumber(entry[5])
 
 local function answer(verdict, kind)
-  return { verdict, kind or '', head, rotated_at, refresh_expires_at, expires_at, now, entry[10] or '' }
+  return string.format('%s,%s,%.0f,%.0f,%.0f,%.0f,%s', verdict, kind or '', head, rotated_at, refresh_expires_at, now,
+    entry[10] or '')
 end
 
 -- Writes fields, and before them the rest of an entry that is being written anew.

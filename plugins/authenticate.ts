@@ -24,16 +24,27 @@ declare module 'fastify' {
  */
 export type Authenticate = (request: FastifyRequest, reply: FastifyReply) => Promise<void>
 
+/** As nearly all clients spell it. */
+const scheme = 'Bearer '
+
 /** Decorates `fastify.authenticate` and `fastify.authenticateStrictly`. */
 export default fp(
   async (fastify) => {
     const { renewAutomatically: renew } = fastify
-    const authenticate: Authenticate = async (request: FastifyRequest & Authenticated, reply) => {
-      const token = bearerToken(request.headers.authorization)
+    const { accessTokens } = fastify
+
+    const recall = (authorization: string) =>
+      authorization.startsWith(scheme) ? accessTokens.recall(authorization.slice(scheme.length)) : undefined
+    const verify = async (authorization: string) => {
+      const token = bearerToken(authorization)
       if (token === undefined) throw accessTokenMissing()
-      const claims = await fastify.accessTokens.verify(token).catch((cause: unknown) => {
+      return accessTokens.verify(token).catch((cause: unknown) => {
         throw refusalOfToken(cause)
       })
+    }
+    const authenticate: Authenticate = async (request: FastifyRequest & Authenticated, reply) => {
+      const { authorization = '' } = request.headers
+      const claims = recall(authorization) ?? (await verify(authorization))
       if (fastify.revocationFeed.has(claims.sid)) throw sessionRevoked()
       if (fastify.revocationFeed.has(claims.jti)) throw accessTokenRenewed()
       request[accessTokenClaims] = claims

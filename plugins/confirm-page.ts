@@ -1,9 +1,10 @@
 import fastifyStatic from '@fastify/static'
 import fp from 'fastify-plugin'
 import { fileURLToPath } from 'node:url'
-import { pagePolicy } from '../lib/content-security-policy.ts'
+import { pageHeaders } from '../lib/page-headers.ts'
 
-const contentSecurityPolicy = pagePolicy()
+// The policy of referrers also where the host app has set another one.
+const headers = { ...pageHeaders(), 'referrer-policy': 'no-referrer' }
 
 /**
  * The page at `/auth/confirm`, to which the links of mails lead, and its files. Getting it does nothing: scanners of
@@ -14,12 +15,7 @@ export default fp(
     if (fastify.mailTransport.kind === 'off') return
     await fastify.register(async (scope) => {
       scope.addHook('onRequest', (_request, reply, done) => {
-        void reply.headers({
-          'content-security-policy': contentSecurityPolicy,
-          'cache-control': 'no-cache',
-          // Also where the host app has set another one.
-          'referrer-policy': 'no-referrer'
-        })
+        void reply.headers(headers)
         done()
       })
       await scope.register(fastifyStatic, {

@@ -24,12 +24,14 @@ export interface Credentials {
    * @throws Problem invalid_credentials where the password was changed since it was proved
    */
   changePassword(id: string, password: string, by: RequestOrigin, change: PasswordChange): Promise<string[]>
+  /** Whose the link of a mail is by which a password is reset. @throws Problem email_token_invalid */
+  findPasswordReset(token: string): Promise<PasswordReset>
   /**
-   * The same by the link of a mail, which also confirms the address, and makes the device known: whoever guesses
-   * can't keep the owner from logging in on it. Ends every session.
-   * @throws Problem email_token_invalid, password_unacceptable
+   * The same by that link, which also confirms the address, and makes the device known: whoever guesses can't keep the
+   * owner from logging in on it. Ends every session.
+   * @throws Problem email_token_invalid
    */
-  resetPassword(token: string, password: string, signIn: SignIn): Promise<string[]>
+  resetPassword(token: string, reset: PasswordReset, password: string, signIn: SignIn): Promise<string[]>
   /** Confirms the address of a user by the link of a mail. @throws Problem email_token_invalid */
   verifyEmail(token: string, by: RequestOrigin): Promise<void>
   /** Sends the link to the new address, and tells the old one. @param sid the session that asks */
@@ -41,6 +43,12 @@ export interface Credentials {
   changeEmail(token: string, by: RequestOrigin): Promise<string[]>
 }
 
+export interface PasswordReset {
+  user_id: string
+  email: string
+  name: string | null
+}
+
 interface PasswordChange {
   reason: 'password_changed' | 'password_reset'
   password_version?: number
@@ -50,8 +58,7 @@ interface PasswordChange {
 /** Decorates `fastify.credentials`. */
 export default fp(
   async (fastify) => {
-    const { users, sessions, sessionRecords, passwords, passwordPolicy, emailTokens, mails, securityEvents } =
-      fastify
+    const { users, sessions, sessionRecords, passwords, emailTokens, mails, securityEvents } = fastify
 
     const tell = (
       transaction: PoolClient,
@@ -92,11 +99,14 @@ export default fp(
     fastify.decorate('credentials', {
       changePassword: (id, password, by, change) => setPassword(id, password, by, change),
 
-      async resetPassword(token, password, { device_id, ip, user_agent }) {
-        const by = { ip, user_agent }
+      async findPasswordReset(token) {
         const { user_id, email } = await emailTokens.find('password_reset', token)
         const user = await users.findById(user_id)
-        await passwordPolicy.check(password, '/new_password', { email, name: user?.name ?? null })
+        return { user_id, email, name: user?.name ?? null }
+      },
+
+      async resetPassword(token, { user_id, email }, password, { device_id, ip, user_agent }) {
+        const by = { ip, user_agent }
         return setPassword(user_id, password, by, { reason: 'password_reset' }, async (transaction) => {
           await emailTokens.use(transaction, 'password_reset', token)
           await users.setEmailVerified(transaction, user_id, email)
@@ -152,7 +162,6 @@ export default fp(
       'sessions',
       'session-records',
       'passwords',
-      'password-policy',
       'email-tokens',
       'mails',
       'security-events'

@@ -2,12 +2,12 @@ import fastifyStatic from '@fastify/static'
 import fp from 'fastify-plugin'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { pagePolicy } from '../lib/content-security-policy.ts'
+import { pageHeaders } from '../lib/page-headers.ts'
 
 /** Where the compiler leaves what browsers are given; this file may itself be compiled or not. */
 const built = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../dist/' : '../', import.meta.url))
 
-const contentSecurityPolicy = pagePolicy("img-src 'self'")
+const headers = pageHeaders("img-src 'self'")
 
 /** With `DEMO`: the demo page at `/`, and its files at `/demo/`. */
 export default fp(
@@ -20,11 +20,7 @@ export default fp(
 
     await fastify.register(async (scope) => {
       scope.addHook('onRequest', (_request, reply, done) => {
-        // The names of the files stay the same when their content changes: a browser has to ask, and 304 is short.
-        void reply.headers({
-          'content-security-policy': contentSecurityPolicy,
-          'cache-control': 'no-cache'
-        })
+        void reply.headers(headers)
         done()
       })
       await scope.register(fastifyStatic, {

@@ -1,6 +1,7 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import fp from 'fastify-plugin'
+import { openerPolicy } from '../lib/page-headers.ts'
 import { problems } from '../lib/problem.ts'
 
 const problemTable = [
@@ -36,7 +37,13 @@ export default fp(
         }
       }
     })
-    await fastify.register(swaggerUi, { routePrefix: '/docs', staticCSP: true })
+    await fastify.register(async (scope) => {
+      scope.addHook('onRequest', (_request, reply, done) => {
+        void reply.headers(openerPolicy)
+        done()
+      })
+      await scope.register(swaggerUi, { routePrefix: '/docs', staticCSP: true })
+    })
   },
   { name: 'openapi', dependencies: ['configuration'] }
 )

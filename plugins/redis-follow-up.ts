@@ -1,5 +1,6 @@
 import fp from 'fastify-plugin'
 import { createWriteBehind } from '../lib/write-behind.ts'
+import type { AnsweredGeneration } from './session-whitelist.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -38,11 +39,9 @@ export default fp(
       },
       onChange: onChange('revocations')
     })
-    const answered = createWriteBehind<{ sid: string; gen: number; answers: number }>({
+    const answered = createWriteBehind<AnsweredGeneration>({
       limit,
-      write: async (heads) => {
-        await Promise.all(heads.map(({ sid, gen, answers }) => whitelist.markAnswered(sid, gen, answers)))
-      },
+      write: (heads) => whitelist.markAnswered(heads),
       merge: (entry, known) => {
         if (entry.gen === known.gen) return { ...entry, answers: entry.answers + known.answers }
         return entry.gen > known.gen ? entry : known

@@ -1,6 +1,6 @@
-import { createSigner, createVerifier } from 'fast-jwt'
 import fp from 'fastify-plugin'
-import { hasCanonicalSignature } from '../lib/compact-jws.ts'
+import { hs256Jws } from '../lib/hs256-jws.ts'
+import { areRefreshTokenClaims } from '../lib/refresh-token-claims.ts'
 import type { SecretKey } from '../lib/secret-key.ts'
 import type { RefreshTokenClaims } from '../schemas/tokens.ts'
 
@@ -24,8 +24,8 @@ export interface RefreshTokens {
   sign(generation: RefreshTokenGeneration): string
   /**
    * Checks signature, algorithm, type, issuer and expiry, and asks no store. Does NOT check whether the
-   * token is the head of its session: `fastify.sessions.refresh` does.
-   * @throws TokenError of fast-jwt
+   * token is the head of its session: `fastify.refreshSession` does.
+   * @throws Error that says what is wrong with the token
    */
   verify(token: string): Promise<RefreshTokenClaims>
   /** The same, whether or not it has expired: to end the session that it names. */
@@ -36,37 +36,26 @@ export interface RefreshTokens {
 export default fp(
   async (fastify) => {
     const { PUBLIC_URL: iss } = fastify.configuration
-    const { current, accepted } = fastify.secretKeys.for('refresh token')
+    const keys = fastify.secretKeys.for('refresh token')
 
-    const signerOf = ({ kid, key }: SecretKey) =>
-      createSigner({ key, algorithm: 'HS256', header: { alg: 'HS256', typ: 'rt+jwt', kid } })
-    const verifierOf = ({ key }: SecretKey, ignoreExpiration: boolean) =>
-      createVerifier({
-        key,
-        ignoreExpiration,
-        algorithms: ['HS256'],
-        allowedIss: iss,
-        checkTyp: 'rt+jwt',
-        requiredClaims: ['iss', 'sub', 'sid', 'gen', 'exp', 'iat'],
-        cache: false
-      })
-    const headerOf = (token: string) => token.slice(0, token.indexOf('.'))
-
+    const jwsOf = ({ kid, key }: SecretKey) => hs256Jws(key, { typ: 'rt+jwt', kid })
     // All tokens of a key have one and the same header, so that it names the key before anything is decoded, and
     // a token with any other header is none of ours (RFC 8725 §3.1, §3.11).
-    const verifiers = new Map(
-      [...accepted.values()].map((key) => [
-        headerOf(signerOf(key)({})),
-        { live: verifierOf(key, false), whole: verifierOf(key, true) }
-      ])
-    )
-    const sign = signerOf(current)
+    const accepted = new Map([...keys.accepted.values()].map(jwsOf).map((jws) => [jws.header, jws]))
+    const { sign } = jwsOf(keys.current)
 
-    const verify = async (token: string, which: 'live' | 'whole') => {
-      if (!hasCanonicalSignature(token)) throw new Error('the signature is not canonical')
-      const verifier = verifiers.get(headerOf(token))
-      if (!verifier) throw new Error('the header is not that of a refresh token of ours')
-      return verifier[which](token) as RefreshTokenClaims
+    const verifyExpired = async (token: string) => {
+      const claims = accepted.get(token.slice(0, token.indexOf('.')))?.verify(token)
+      if (!areRefreshTokenClaims(claims)) throw new Error('this is not a refresh token of ours')
+      // Signed by us, so that the issuer may be told: another PUBLIC_URL than it was made under.
+      if (claims.iss !== iss) throw new Error(`the issuer of the refresh token is ${claims.iss}`)
+      return claims
+    }
+    const verify = async (token: string) => {
+      const claims = await verifyExpired(token)
+      // RFC 7519 §4.1.4
+      if (Date.now() >= claims.exp * 1000) throw new Error('the refresh token has expired')
+      return claims
     }
 
     fastify.decorate('refreshTokens', {
@@ -80,8 +69,8 @@ export default fp(
           iat: Math.floor(rotated_at / 1000),
           exp: Math.floor(refresh_expires_at / 1000)
         } satisfies RefreshTokenClaims),
-      verify: (token) => verify(token, 'live'),
-      verifyExpired: (token) => verify(token, 'whole')
+      verify,
+      verifyExpired
     })
   },
   { name: 'refresh-tokens', dependencies: ['configuration', 'secret-keys', 'access-tokens'] }

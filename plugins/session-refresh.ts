@@ -9,6 +9,7 @@ import { StoreUnavailable } from '../lib/store-error.ts'
 import type { PresentedGeneration, Verdict } from '../lua/index.ts'
 import type { Client } from '../schemas/common.ts'
 import type { RefreshTokenClaims } from '../schemas/tokens.ts'
+import type { SecurityEvent } from './security-events.ts'
 import type { SessionRecord } from './session-records.ts'
 
 declare module 'fastify' {
@@ -103,7 +104,9 @@ export default fp(
         const verdict = await verdictOn(sid, gen, rotation.verdict, record)
         const { kind } = rotation
         metrics.refreshes.inc({ verdict, kind: verdict === 'rotated' || verdict === 'replayed' ? kind : '' })
-        const event = { ...by, user_id: record.user.id, sid }
+        const recordEvent = (type: SecurityEvent['type']) => {
+          securityEvents.record({ ...by, type, user_id: record.user.id, sid })
+        }
 
         switch (verdict) {
           case 'rotated': {
@@ -111,17 +114,17 @@ export default fp(
             const { idempotency_key_hash } = presented
             redisFollowUp.answered(sid, rotation.gen)
             journal.note({ sid, gen: rotation.gen, rotated_at, refresh_expires_at, idempotency_key_hash })
-            return { ...fastify.issueTokens(record, rotation), verdict }
+            return { verdict, ...fastify.issueTokens(record, rotation) }
           }
           case 'replayed':
             redisFollowUp.answered(sid, rotation.gen)
             if (rotation.network !== '' && rotation.network !== presented.network) {
-              securityEvents.record({ ...event, type: 'refresh_replayed_from_other_network' })
+              recordEvent('refresh_replayed_from_other_network')
             }
-            return { ...fastify.issueTokens(record, rotation), verdict }
+            return { verdict, ...fastify.issueTokens(record, rotation) }
           case 'reused':
           case 'exhausted':
-            if (verdict === 'reused') securityEvents.record({ ...event, type: 'refresh_token_reused' })
+            if (verdict === 'reused') recordEvent('refresh_token_reused')
             await fastify.sessions.revoke([sid], verdict, by)
             throw refusalOf({ revoked_reason: verdict, user_disabled: false })
           case 'expired':
@@ -136,7 +139,7 @@ export default fp(
               'A session stays with the transport it was made for: cookie or bearer. Nothing was changed.'
             )
           case 'device_changed':
-            securityEvents.record({ ...event, type: 'device_changed' })
+            recordEvent('device_changed')
             throw new Problem('device_changed', 'This session belongs to another device. Log in on this one.')
           case 'absent':
             throw new Error('the rotation script found no entry although it was given one')

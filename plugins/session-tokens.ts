@@ -16,18 +16,24 @@ declare module 'fastify' {
 export type IssueTokens = (
   session: Pick<SessionRecord, 'id' | 'client' | 'amr' | 'authenticated_at' | 'user'>,
   head: Pick<Rotation, 'gen' | 'rotated_at' | 'refresh_expires_at' | 'now'>
-) => IssuedTokens
+) => Omit<IssuedTokens, 'verdict'>
 
 /** Decorates `fastify.issueTokens`. */
 export default fp(
   async (fastify) => {
     const { accessTokens, refreshTokens } = fastify
 
-    fastify.decorate('issueTokens', (session, { now, ...head }) => ({
+    fastify.decorate('issueTokens', (session, { gen, rotated_at, refresh_expires_at, now }) => ({
       access_token: accessTokens.sign(session.user, session),
       expires_in: accessTokens.expires_in,
-      refresh_token: refreshTokens.sign({ sub: session.user.id, sid: session.id, ...head }),
-      refresh_expires_in: Math.max(0, Math.floor((head.refresh_expires_at - now) / 1000)),
+      refresh_token: refreshTokens.sign({
+        sub: session.user.id,
+        sid: session.id,
+        gen,
+        rotated_at,
+        refresh_expires_at
+      }),
+      refresh_expires_in: Math.max(0, Math.floor((refresh_expires_at - now) / 1000)),
       session_id: session.id,
       user: session.user,
       client: session.client

@@ -17,16 +17,23 @@ declare module 'fastify' {
   }
 }
 
+/** The head of a session, and how many answers with it have left. */
+export interface AnsweredGeneration {
+  sid: string
+  gen: number
+  answers: number
+}
+
 export interface SessionWhitelist {
   /** Writes generation 1. Times in ms by the clock of Redis. */
   create(
     sid: string,
     session: { client: Client; device_id_hash: string | null }
-  ): Promise<Pick<Rotation, 'rotated_at' | 'refresh_expires_at' | 'expires_at'>>
+  ): Promise<Pick<SessionEntry, 'rotated_at' | 'refresh_expires_at' | 'expires_at'>>
   /** Decides what a presented generation is worth; see lua/rotate-session.lua. */
   rotate(sid: string, presented: PresentedGeneration, rebuild?: SessionEntry): Promise<Rotation>
-  /** Takes so many answers off what an unanswered head allows: that its parent is replayed however late. */
-  markAnswered(sid: string, gen: number, answers: number): Promise<void>
+  /** Takes so many answers off what unanswered heads allow: that their parents are replayed however late. */
+  markAnswered(heads: readonly AnsweredGeneration[]): Promise<void>
   /**
    * Of all that would renew a session's access token, one does, and none again within the pause (ms).
    * @returns ms at which the session expires when idle, or 0 where the renewal is not ours
@@ -58,7 +65,13 @@ export default fp(
       create: (sid, session) =>
         asked(createSession(client, key(sid), { ...session, idle_ttl, absolute_ttl })),
       rotate: (sid, presented, rebuild) => asked(rotateSession(client, key(sid), presented, rules, rebuild)),
-      markAnswered: (sid, gen, answers) => asked(markAnswered(client, key(sid), gen, answers)),
+      markAnswered: (heads) =>
+        asked(
+          markAnswered(
+            client,
+            heads.map(({ sid, gen, answers }) => ({ key: key(sid), gen, answers }))
+          )
+        ),
       claimRenewal: (sid, pause) => asked(claimRenewal(client, key(sid), pause)),
       head: async (sid) => Number((await asked(client.hget(key(sid), 'gen'))) ?? 0),
       async remove(sids) {

@@ -1,6 +1,7 @@
 import fp from 'fastify-plugin'
+import type { KeyObject } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
-import { isThumbprint, privatePem, publicPem } from '../lib/signing-key.ts'
+import { isThumbprint, publicPem, readPrivateKey } from '../lib/signing-key.ts'
 import type { JsonWebKeySet } from '../schemas/well-known.ts'
 import type { SigningKeyRecord } from './signing-key-records.ts'
 
@@ -11,8 +12,8 @@ declare module 'fastify' {
 }
 
 export interface SigningKeys {
-  /** Signs new access tokens. PEM, PKCS #8. Another object from the moment that another key signs. */
-  readonly current: { kid: string; privateKey: string }
+  /** Signs new access tokens. Another object from the moment that another key signs. */
+  readonly current: { kid: string; privateKey: KeyObject }
   /** RFC 7517 §5, as published: the keys that sign, that will, and that did until lately. */
   readonly jwks: JsonWebKeySet
   /** Whether tokens of this key are accepted, as far as this node knows. Asks no store. */
@@ -46,7 +47,7 @@ export default fp(
       activatesAt: number
       publicKey: string
       /** Missing where this node's SECRET_KEY does not read it. */
-      signing: { kid: string; privateKey: string } | undefined
+      signing: { kid: string; privateKey: KeyObject } | undefined
     }
 
     const read = async (record: SigningKeyRecord, known: Key | undefined, ahead: number): Promise<Key> => {
@@ -56,13 +57,13 @@ export default fp(
       const signing =
         state === 'retired'
           ? undefined
-          : await records.readPrivateJwk(record).then(
-              (jwk) => ({ kid, privateKey: privatePem(jwk) }),
-              (error: unknown) => {
+          : await records
+              .readPrivateJwk(record)
+              .then((jwk) => ({ kid, privateKey: readPrivateKey(jwk) }))
+              .catch((error: unknown) => {
                 if (!known) fastify.log.error({ err: error, kid }, 'a signing key can not be read')
                 return undefined
-              }
-            )
+              })
       return { kid, public_jwk, activatesAt, publicKey: publicPem(public_jwk), signing }
     }
 

@@ -42,11 +42,27 @@ const deviceCookie = '__Host-device'
 /** Browsers keep no cookie for longer (RFC 6265bis §5.5), in seconds. */
 const deviceCookieMaxAge = 400 * 86_400
 
+/** The values of all cookies of a name, as they came. Tokens are base64url and dots, so that nothing is to be decoded. */
 function cookiesNamed(name: string, header = ''): string[] {
-  return header
-    .split(';')
-    .map((pair) => pair.trim())
-    .filter((pair) => pair.startsWith(`${name}=`))
+  const start = `${name}=`
+  const values: string[] = []
+  for (const pair of header.split(';')) {
+    const cookie = pair.trim()
+    if (cookie.startsWith(start)) values.push(cookie.slice(start.length))
+  }
+  return values
+}
+
+/** The first device cookie, whose value may be what an `X-Device-Id` chose. */
+function deviceCookieOf(header: string | undefined): string | null {
+  const [value] = cookiesNamed(deviceCookie, header)
+  if (value === undefined) return null
+  try {
+    return decodeURIComponent(value)
+  } catch {
+    // None that we have set.
+    return null
+  }
 }
 
 /**
@@ -56,18 +72,22 @@ function cookiesNamed(name: string, header = ''): string[] {
 export default fp(
   async (fastify) => {
     const { COOKIE_SAMESITE: sameSite, COOKIE_PARTITIONED: partitioned } = fastify.configuration
-    const attributes: CookieSerializeOptions = {
-      // Where the host app has set defaults for its own cookies, these two would break ours.
+    const attributes = {
+      // Where the host app has set defaults for its own cookies, these would break ours.
       domain: '',
       signed: false,
+      encode: encodeURIComponent,
       path: '/',
       httpOnly: true,
       secure: true,
       sameSite,
       partitioned
-    }
+    } satisfies CookieSerializeOptions
 
-    if (!fastify.hasPlugin('@fastify/cookie')) await fastify.register(cookie)
+    if (!fastify.hasPlugin('@fastify/cookie')) await fastify.register(cookie, { hook: false })
+    const refreshCookieAttributes = fastify
+      .serializeCookie(refreshCookie, '', attributes)
+      .slice(`${refreshCookie}=`.length)
 
     fastify.decorateRequest('cameFrom', function (this: FastifyRequest) {
       return { ip: addressOf(this.ip), user_agent: this.headers['user-agent']?.slice(0, 500) ?? null }
@@ -94,7 +114,7 @@ export default fp(
           'Send either the cookie or the Authorization header, not both.'
         )
       }
-      const token = this.cookies[refreshCookie]
+      const [token] = cookies
       if (token) return { token, client: 'browser' as const }
       const fromHeader = bearerToken(this.headers.authorization)
       if (fromHeader) return { token: fromHeader, client: 'native' as const }
@@ -105,7 +125,7 @@ export default fp(
     })
 
     fastify.decorateRequest('presentedSessions', async function (this: FastifyRequest) {
-      const fromCookie = this.cookies[refreshCookie] ?? ''
+      const [fromCookie = ''] = cookiesNamed(refreshCookie, this.headers.cookie)
       const fromHeader = bearerToken(this.headers.authorization) ?? ''
       const tokens = await Promise.all(
         [fromCookie, fromHeader].map((token) => fastify.readToken(token, { expired: true }))
@@ -116,7 +136,7 @@ export default fp(
 
     fastify.decorateRequest('deviceId', function (this: FastifyRequest) {
       const { 'x-device-id': header } = this.headers
-      if (header === undefined) return this.cookies[deviceCookie] ?? null
+      if (header === undefined) return deviceCookieOf(this.headers.cookie)
       if (typeof header !== 'string' || !/^[\x21-\x7e]{1,200}$/.test(header)) {
         throw new Problem('invalid_request', 'X-Device-Id must be 1 to 200 visible ASCII characters.')
       }
@@ -125,14 +145,13 @@ export default fp(
 
     fastify.decorateReply('sendTokens', function (issued) {
       const { access_token, expires_in, session_id, user, refresh_token, refresh_expires_in, client } = issued
-      const verdict = issued.verdict ? { verdict: issued.verdict } : {}
-      const answer: TokenAnswer = {
-        ...{ access_token, token_type: 'Bearer', expires_in, session_id, user },
-        ...verdict
-      }
+      const answer: TokenAnswer = { access_token, token_type: 'Bearer', expires_in, session_id, user }
+      if (issued.verdict) answer.verdict = issued.verdict
       void this.header('cache-control', 'no-store')
-      if (client === 'native') return this.send({ ...answer, refresh_token, refresh_expires_in })
-      void this.setCookie(refreshCookie, refresh_token, { ...attributes, maxAge: refresh_expires_in })
+      if (client === 'native') return this.send(Object.assign(answer, { refresh_token, refresh_expires_in }))
+      // Base64url and dots: nothing in it is to be encoded, which setCookie would look for.
+      const maxAge = `Max-Age=${String(refresh_expires_in)}`
+      void this.header('set-cookie', `${refreshCookie}=${refresh_token}; ${maxAge}${refreshCookieAttributes}`)
       return this.send(answer)
     })
 

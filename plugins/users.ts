@@ -4,7 +4,15 @@ import { v7 as uuidv7 } from 'uuid'
 import { batchedLookup } from '../lib/batched-lookup.ts'
 import { emailTokenInvalid } from '../lib/email-token-refusal.ts'
 import { Problem } from '../lib/problem.ts'
-import { normalizeEmail, toUser, userColumns, userDisabled, userNotFound, type UserRow } from '../lib/user.ts'
+import {
+  normalizeEmail,
+  toUser,
+  userColumns,
+  userColumnsOf,
+  userDisabled,
+  userNotFound,
+  type UserRow
+} from '../lib/user.ts'
 import type { User } from '../schemas/tokens.ts'
 
 declare module 'fastify' {
@@ -94,7 +102,7 @@ export default fp(
     const findById = batchedLookup<User>(async (ids) => {
       const { rows } = await fastify.pg.query<UserRow>({
         name: 'users by id',
-        text: `SELECT ${userColumns} FROM users WHERE id = ANY($1)`,
+        text: `SELECT ${userColumnsOf('users')} FROM users WHERE id = ANY($1)`,
         values: [ids]
       })
       return new Map(rows.map((row) => [row.id, toUser(row)]))

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { isLoopback } from '../lib/network.ts'
 import { outboxPage } from '../lib/outbox-page.ts'
+import { openerPolicy } from '../lib/page-headers.ts'
 import { Problem } from '../lib/problem.ts'
 import { Outbox } from '../schemas/dev-outbox.ts'
 
@@ -25,10 +26,10 @@ const devOutbox: FastifyPluginAsyncTypebox = async (fastify) => {
       const mails = await fastify.mails.kept()
       void reply.header('cache-control', 'no-store')
       if (!request.headers.accept?.includes('text/html')) return { mails }
-      void reply.header(
-        'content-security-policy',
-        "default-src 'none'; style-src 'self'; frame-ancestors 'none'"
-      )
+      void reply.headers({
+        ...openerPolicy,
+        'content-security-policy': "default-src 'none'; style-src 'self'; frame-ancestors 'none'"
+      })
       return reply
         .type('text/html; charset=utf-8')
         .serializer(String)

@@ -42,6 +42,7 @@ const revocations: FastifyPluginAsyncTypebox = async (fastify) => {
     {
       logLevel: 'warn',
       exposeHeadRoute: false,
+      config: { deadline: false },
       handlerTimeout: noTimeout,
       schema: {
         tags: ['revocations'],

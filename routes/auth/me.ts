@@ -11,6 +11,7 @@ const me: FastifyPluginAsyncTypebox = async (fastify) => {
     '/auth/me',
     {
       onRequest: fastify.authenticate,
+      config: { deadline: false },
       schema: {
         tags: ['user'],
         summary: 'The user',

@@ -34,7 +34,6 @@ const passwordReset: FastifyPluginAsyncTypebox = async (fastify) => {
     '/auth/password/reset',
     {
       onRequest: required,
-      preHandler: fastify.passwords.admit,
       schema: {
         tags: ['email'],
         summary: 'Choose a new password by the link of a mail',
@@ -48,7 +47,15 @@ const passwordReset: FastifyPluginAsyncTypebox = async (fastify) => {
     async (request, reply) => {
       const { token, new_password } = request.body
       const signIn = request.signIn()
-      await fastify.credentials.resetPassword(token, new_password, signIn)
+      await fastify.passwords.admit(async () => {
+        const owner = await fastify.passwords.takeTurn(request, () =>
+          fastify.credentials.findPasswordReset(token)
+        )
+        await fastify.passwordPolicy.check(new_password, '/new_password', owner)
+        await fastify.passwords.takeTurn(request, () =>
+          fastify.credentials.resetPassword(token, owner, new_password, signIn)
+        )
+      })
       return reply.setDeviceCookie(signIn).code(204).send(null)
     }
   )

@@ -8,7 +8,6 @@ const password: FastifyPluginAsyncTypebox = async (fastify) => {
     {
       // OWASP ASVS 5.0 V6.2.3, V7.5.1: a recent login, and the current password too.
       onRequest: [fastify.authenticateStrictly, fastify.requireRecentAuthentication],
-      preHandler: fastify.passwords.admit,
       schema: {
         tags: ['user'],
         summary: 'Change the password',
@@ -22,16 +21,18 @@ const password: FastifyPluginAsyncTypebox = async (fastify) => {
       const { sub, sid } = request.auth
       const { current_password, new_password } = request.body
       const by = request.cameFrom()
-      const { user, password_version } = await fastify.reauthentication.check(
-        request.auth,
-        current_password,
-        by
-      )
-      await fastify.passwordPolicy.check(new_password, '/new_password', user)
-      await fastify.credentials.changePassword(sub, new_password, by, {
-        reason: 'password_changed',
-        password_version,
-        except: sid
+      await fastify.passwords.admit(async () => {
+        const { user, password_version } = await fastify.reauthentication.check(
+          request.auth,
+          current_password,
+          by
+        )
+        await fastify.passwordPolicy.check(new_password, '/new_password', user)
+        await fastify.credentials.changePassword(sub, new_password, by, {
+          reason: 'password_changed',
+          password_version,
+          except: sid
+        })
       })
       return reply.code(204).send(null)
     }

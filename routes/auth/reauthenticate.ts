@@ -8,7 +8,6 @@ const reauthenticate: FastifyPluginAsyncTypebox = async (fastify) => {
     '/auth/reauthenticate',
     {
       onRequest: fastify.authenticateStrictly,
-      preHandler: fastify.passwords.admit,
       schema: {
         tags: ['user'],
         summary: 'Prove again who you are',
@@ -21,7 +20,11 @@ const reauthenticate: FastifyPluginAsyncTypebox = async (fastify) => {
     },
     async (request, reply) => {
       const { password } = request.body
-      const answer = await fastify.reauthentication.perform(request.auth, password, request.cameFrom())
+      const answer = await fastify.passwords.admit(() =>
+        fastify.passwords.takeTurn(request, () =>
+          fastify.reauthentication.perform(request.auth, password, request.cameFrom())
+        )
+      )
       return reply.header('cache-control', 'no-store').send(answer)
     }
   )

@@ -27,11 +27,12 @@ const refresh: FastifyPluginAsyncTypebox = async (fastify) => {
       // Forged, foreign, expired: refused before any store is asked.
       const claims = await fastify.refreshTokens.verify(token).catch(refreshTokenInvalid)
       const issued = await fastify.refreshSession({
-        ...request.cameFrom(),
         claims,
         client,
         device_id: request.deviceId(),
-        idempotency_key: request.headers['idempotency-key'] ?? null
+        idempotency_key: request.headers['idempotency-key'] ?? null,
+        // Last: what follows a spread takes V8 a microsecond or two each (docs/adr/0027).
+        ...request.cameFrom()
       })
       return reply.sendTokens(issued)
     }

@@ -33,11 +33,11 @@ const token: FastifyPluginAsyncTypebox = async (fastify) => {
 
       const claims = await fastify.refreshTokens.verify(refresh_token).catch(refreshTokenInvalid)
       const issued = await fastify.refreshSession({
-        ...request.cameFrom(),
         claims,
         client: 'native',
         device_id: request.deviceId(),
-        idempotency_key: request.headers['idempotency-key'] ?? null
+        idempotency_key: request.headers['idempotency-key'] ?? null,
+        ...request.cameFrom()
       })
       const { access_token, expires_in } = issued
       // RFC 6749 §5.1

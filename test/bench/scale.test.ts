@@ -75,11 +75,12 @@ t.test('its clients refresh all over the sessions', async (t) => {
     t.same(await clients.findFaults(), [])
   }
   await app.scope.sessionJournal.flush()
-  const { rows } = await app.stores.pool.query('SELECT id FROM sessions WHERE gen > 2')
+  const { rows } = await app.stores.pool.query<{ id: string }>('SELECT id FROM sessions WHERE gen > 2')
   t.ok(rows.length > 4, 'of more sessions than there are connections')
 
-  await app.stores.redis.hincrby(app.stores.key(String((rows[0] as { id: string }).id)), 'gen', 1)
-  t.match(await clients.findFaults(), [/^\d sessions have another head than their client$/])
+  // All of them: those whose last answer was cut off are not looked at.
+  for (const { id } of rows) await app.stores.redis.hincrby(app.stores.key(id), 'gen', 1)
+  t.match(await clients.findFaults(), [/^\d+ sessions have another head than their client$/])
 })
 
 t.test('a node on the stores of a server signs the tokens that it takes', { skip }, async (t) => {

@@ -30,9 +30,12 @@ t.test('a token with any one of its characters changed is refused, also after it
   const app = await build(t)
   const { access_token } = await signUp(app)
   for (const seen of [false, true]) {
-    const codes = await Promise.all(tamper(access_token).map(async (token) => codeOf(await me(app, token))))
-    t.ok(codes.length > 600)
-    t.same(new Set(codes), new Set(['access_token_invalid']), `seen: ${String(seen)}`)
+    const tampered = tamper(access_token)
+    t.ok(tampered.length > 600)
+    // One by one: all at once would be a load of its own, which the server may refuse.
+    const codes = new Set<string>()
+    for (const token of tampered) codes.add(codeOf(await me(app, token)))
+    t.same(codes, new Set(['access_token_invalid']), `seen: ${String(seen)}`)
     t.equal((await me(app, access_token)).statusCode, 200)
   }
 })

@@ -14,6 +14,7 @@ t.test('nothing of the page is inline, from elsewhere, or sent on', async (t) =>
     t.match(headers['content-security-policy'], /^default-src 'none'; script-src 'self'; style-src 'self';/)
     t.notMatch(headers['content-security-policy'], /unsafe|https?:|\*/)
     t.match(headers, {
+      'cross-origin-opener-policy': 'same-origin',
       'referrer-policy': 'no-referrer',
       'cache-control': 'no-cache',
       'x-frame-options': 'DENY'

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { build, logIn, password as good, type App } from '../helper.ts'
 import { isProblem } from '../problem.ts'
+import { until } from '../stores/until.ts'
 
 let people = 0
 
@@ -132,4 +133,15 @@ t.test('the service is away, broken or silent: people sign up all the same', asy
   }
   const app = await build(t, { HIBP: 'http://127.0.0.1:1/range/' })
   t.equal((await signUp(app, good)).statusCode, 201, 'refused')
+})
+
+t.test('while it is silent, nobody else waits for their turn', async (t) => {
+  const { asked, url } = await breaches(t, () => undefined)
+  const app = await build(t, { HIBP: url })
+  t.equal((await signUp(app, good, { email: 'grace@example.com' })).statusCode, 201)
+  const all = 100
+  const others = Array.from({ length: all }, () => signUp(app, good))
+  await until('all of them to be asked about at once', async () => asked.length === 1 + all)
+  await logIn(app, 'grace@example.com')
+  await Promise.all(others)
 })

@@ -1,14 +1,17 @@
 import argon2 from 'argon2'
 import Fastify from 'fastify'
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { request } from 'node:http'
+import { connect } from 'node:net'
 import { availableParallelism } from 'node:os'
+import { PassThrough } from 'node:stream'
 import { promisify } from 'node:util'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { build, codeOf, logIn, password, refresh, signUp, tokensOf, type App } from '../helper.ts'
 import configuration, { readConfiguration } from '../../plugins/configuration.ts'
 import loadShedding from '../../plugins/load-shedding.ts'
 import metrics from '../../plugins/metrics.ts'
-import passwords from '../../plugins/passwords.ts'
+import passwords, { type PasswordsOptions } from '../../plugins/passwords.ts'
 import { isProblem } from '../problem.ts'
 import { until } from '../stores/until.ts'
 
@@ -117,14 +120,54 @@ t.test('a signup that is shed leaves nothing behind', async (t) => {
   t.same(rows, [])
 })
 
-t.test('who waits too long for a turn is told so, and is not hashed any more', async (t) => {
+/** A server with a route that hashes passwords, or would: it answers when it is let go on. */
+async function buildHanging(t: Test, options: PasswordsOptions = {}) {
   const fastify = Fastify()
   t.teardown(() => fastify.close())
   await fastify.register(configuration, { configuration: readConfiguration({}) })
   await fastify.register(metrics)
   await fastify.register(loadShedding)
+  await fastify.register(passwords, options)
+  const state = { worked: 0, goOn: () => undefined as void }
+  const goneOn = new Promise<void>((resolve) => {
+    state.goOn = resolve
+  })
+  const { admit, takeTurn } = fastify.passwords
+  const work = async () => {
+    state.worked += 1
+    await goneOn
+    return null
+  }
+  fastify.post('/', async (request) => admit(() => takeTurn(request, work)))
+  const waiting = async () => {
+    const text = await fastify.metrics.registry.getSingleMetricAsString('latchkey_password_hashes_waiting')
+    return Number(/ (\d+)$/.exec(text)?.[1])
+  }
+  return { fastify, state, waiting }
+}
+
+t.test('who waits too long for a turn is told so, and is not worked on any more', async (t) => {
+  const { fastify, state } = await buildHanging(t, { queueDeadline: 1 })
+  const all = 100
+  const statuses: number[] = []
+  const answers = Array.from({ length: all }, async () => {
+    const { statusCode } = await fastify.inject({ method: 'POST', url: '/' })
+    statuses.push(statusCode)
+  })
+  await until('those without a turn to be refused', async () => statuses.length === all - state.worked)
+  const { worked } = state
+  t.ok(worked > 0 && worked <= 3 * availableParallelism())
+  t.same(new Set(statuses), new Set([503]))
+  t.match(await fastify.metrics.registry.metrics(), `{reason="queue_deadline"} ${String(statuses.length)}`)
+  state.goOn()
+  await Promise.all(answers)
+  t.equal(statuses.filter((status) => status === 200).length, worked)
+  t.equal(state.worked, worked)
+})
+
+t.test('a hash that waits too long for a thread is not made any more', async (t) => {
   // Less than any hash takes.
-  await fastify.register(passwords, { queueDeadline: 1 })
+  const { fastify } = await buildHanging(t, { queueDeadline: 1 })
   const results = await Promise.allSettled(
     Array.from({ length: availableParallelism() + 20 }, () => fastify.passwords.hash(password))
   )
@@ -136,6 +179,78 @@ t.test('who waits too long for a turn is told so, and is not hashed any more', a
   t.ok(reasons.length >= 20)
   for (const reason of reasons) t.match(reason, { code: 'temporarily_unavailable', retryAfter: 1 })
   t.match(await fastify.metrics.registry.metrics(), `{reason="queue_deadline"} ${String(reasons.length)}`)
+})
+
+t.test('who goes away keeps the turn while the work goes on, and gets none while waiting', async (t) => {
+  const { fastify, state, waiting } = await buildHanging(t)
+  const url = await fastify.listen({ host: '127.0.0.1', port: 0 })
+  const all = 60
+  const clients = new AbortController()
+  const asked = Array.from({ length: all }, () => fetch(url, { method: 'POST', signal: clients.signal }))
+  await until('all to be there', async () => state.worked + (await waiting()) === all)
+  const { worked } = state
+  t.ok(worked < all)
+  clients.abort()
+  await Promise.allSettled(asked)
+  const answer = fetch(url, { method: 'POST' })
+  await until('a new one to wait', async () => state.worked + (await waiting()) === all + 1)
+  t.equal(state.worked, worked)
+  state.goOn()
+  t.equal((await answer).status, 200)
+  t.equal(state.worked, worked + 1)
+  t.equal(await waiting(), 0)
+})
+
+/** More than have a turn at once, and fewer than are let in. */
+const more = 100
+const pipelined = 'POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n'.repeat(more)
+
+t.test('answers that can not leave yet keep nobody out', async (t) => {
+  const { fastify, state } = await buildHanging(t)
+  fastify.get('/endless', async (_request, reply) => reply.send(new PassThrough()))
+  const url = await fastify.listen({ host: '127.0.0.1', port: 0 })
+  const socket = connect(Number(new URL(url).port), '127.0.0.1')
+  t.teardown(() => socket.destroy())
+  state.goOn()
+  // RFC 9112 §9.3.2: they are answered in their order, so that all wait for the first one.
+  socket.write(`GET /endless HTTP/1.1\r\nhost: localhost\r\n\r\n${pipelined}`)
+  await until('all to have had their turn', async () => state.worked === more)
+  t.equal((await fetch(url, { method: 'POST' })).status, 200)
+})
+
+t.test('nor do those whose connection breaks before it is theirs', async (t) => {
+  const { fastify, state, waiting } = await buildHanging(t)
+  const url = await fastify.listen({ host: '127.0.0.1', port: 0 })
+  const socket = connect(Number(new URL(url).port), '127.0.0.1')
+  t.teardown(() => socket.destroy())
+  socket.write(pipelined)
+  await until('all to be there', async () => state.worked + (await waiting()) === more)
+  const { worked } = state
+  socket.destroy()
+  const connections = promisify(fastify.server.getConnections.bind(fastify.server))
+  await until('the server to know', async () => (await connections()) === 0)
+  state.goOn()
+  t.equal((await fetch(url, { method: 'POST' })).status, 200)
+  t.equal(state.worked, worked + 1, 'and they are not worked on')
+})
+
+t.test('whoever waited goes on in their own asynchronous context', async (t) => {
+  const { fastify, state, waiting } = await buildHanging(t)
+  const storage = new AsyncLocalStorage<string>()
+  fastify.addHook('onRequest', (request, _reply, done) => {
+    storage.run(String(request.headers['x-name']), done)
+  })
+  fastify.addHook('onSend', async () => storage.getStore())
+  const names = Array.from({ length: more }, (_, index) => String(index))
+  const answers = names.map((name) =>
+    fastify.inject({ method: 'POST', url: '/', headers: { 'x-name': name } })
+  )
+  await until('all to be there', async () => state.worked + (await waiting()) === more)
+  state.goOn()
+  t.same(
+    (await Promise.all(answers)).map(({ body }) => body),
+    names
+  )
 })
 
 t.test('beyond those who are let in, a login is refused before a store is asked', async (t) => {

@@ -116,11 +116,12 @@ t.test('a token with any one of its characters changed is refused', async (t) =>
     { ...(await signUp(app)), send: refresh },
     { ...(await signUp(app, native)), send: refreshNative }
   ]) {
-    const codes = await Promise.all(
-      tamper(refresh_token).map(async (token) => codeOf(await send(app, token)))
-    )
-    t.ok(codes.length > 400)
-    t.same(new Set(codes), new Set(['refresh_token_invalid']))
+    const tampered = tamper(refresh_token)
+    t.ok(tampered.length > 400)
+    // One by one: all at once would be a load of its own, which the server may refuse.
+    const codes = new Set<string>()
+    for (const token of tampered) codes.add(codeOf(await send(app, token)))
+    t.same(codes, new Set(['refresh_token_invalid']))
     t.equal((await send(app, refresh_token)).statusCode, 200, 'and the session is unharmed')
   }
 })

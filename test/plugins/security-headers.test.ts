@@ -119,8 +119,18 @@ t.test('every answer has the security headers', async (t) => {
       'x-frame-options': 'DENY'
     })
     t.notOk(headers['strict-transport-security'], 'not on http://localhost')
+    t.notOk(headers['cross-origin-opener-policy'], 'which is for documents')
     t.notOk(headers['x-powered-by'])
     t.notOk(headers.server)
+  }
+})
+
+t.test('no window keeps a hold on a page', async (t) => {
+  const app = await build(t, { NODE_ENV: 'development', DEMO: 'true' })
+  for (const url of ['/', '/auth/confirm', '/docs/', '/dev/outbox']) {
+    const { headers } = await app.inject({ url, headers: { accept: 'text/html' } })
+    t.match(headers['content-type'], 'text/html', url)
+    t.equal(headers['cross-origin-opener-policy'], 'same-origin', url)
   }
 })
 

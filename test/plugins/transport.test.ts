@@ -95,6 +95,21 @@ t.test('Max-Age is what is left of the session, down to its absolute end', async
   t.ok(maxAge(replayed) <= 1701 && maxAge(replayed) > 1601, 'a replay comes later, and says so')
 })
 
+t.test('a device that is named by its client is the same one in its cookie', async (t) => {
+  const app = await build(t)
+  const name = 'ios:42+/="%3A;,'
+  const { email, refresh_token, response } = await signUp(app, { 'x-device-id': name })
+  const { value = '' } = cookiesOf(response)[deviceCookie] ?? {}
+  const refreshed = await refresh(app, refresh_token, { cookie: `${deviceCookie}=${value}` })
+  t.equal(refreshed.statusCode, 200)
+  const again = await logIn(app, email, { cookie: `${deviceCookie}=${value}` })
+  t.equal(cookiesOf(again.response)[deviceCookie]?.value, value)
+  t.equal((await refresh(app, tokensOf(refreshed).refresh_token)).statusCode, 401, 'which has one session')
+
+  const broken = await logIn(app, email, { cookie: `${deviceCookie}=%E0%A4%A` })
+  t.match(cookiesOf(broken.response)[deviceCookie]?.value, /^[\w-]{22}$/, 'as if it had none')
+})
+
 t.test('a native session: the refresh token is in the bodies, and there is no cookie anywhere', async (t) => {
   const app = await build(t)
   const native = { 'x-client': 'native', 'x-device-id': 'a-phone' }

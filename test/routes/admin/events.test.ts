@@ -39,7 +39,8 @@ t.test('who did what to whom, and from where', async (t) => {
   ]
   t.match(events.toReversed(), expected)
   t.equal(events.length, expected.length, 'what changes nothing is no event')
-  t.notMatch(JSON.stringify(events), /ada|spam|person-/i, 'nothing of the person, and no reason')
+  // As a word: the hexadecimal of an identifier may hold the letters.
+  t.notMatch(JSON.stringify(events), /\bada\b|spam|person-/i, 'nothing of the person, and no reason')
   t.same(Object.keys(events[0] ?? {}), [
     ...['id', 'type', 'user_id', 'session_id', 'actor', 'actor_id', 'reason', 'details'],
     ...['ip', 'user_agent', 'created_at']

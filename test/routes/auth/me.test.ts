@@ -1,5 +1,6 @@
 import t from 'tap'
 import { digest } from '../../../lib/digest.ts'
+import type { TokenAnswer, User } from '../../../schemas/tokens.ts'
 import { bearer, build, logIn, password, refresh, refreshCookie, signUp, tokensOf } from '../../helper.ts'
 import { isProblem } from '../../problem.ts'
 
@@ -18,6 +19,21 @@ t.test('GET tells the user who they are', async (t) => {
   const body = response.json<object>()
   t.same(Object.keys(body), ['id', 'email', 'name', 'role', 'email_verified', 'created_at'])
   t.match(body, { id: user_id, email, name: null, role: 'user', email_verified: false })
+})
+
+t.test('since when the account is there reads the same everywhere, to the millisecond', async (t) => {
+  const { access_token, refresh_token, email, user_id } = await signUp(app)
+  await app.stores.pool.query(`UPDATE users SET created_at = '2024-05-06T07:08:09.678912Z' WHERE id = $1`, [
+    user_id
+  ])
+  const answers = {
+    me: (await get(access_token)).json<User>(),
+    changed: (await patch(access_token, { name: 'Ada' })).json<User>(),
+    refreshed: (await refresh(app, refresh_token)).json<TokenAnswer>().user,
+    logged_in: (await logIn(app, email)).response.json<TokenAnswer>().user
+  }
+  for (const [name, { created_at }] of Object.entries(answers))
+    t.equal(created_at, '2024-05-06T07:08:09.678Z', name)
 })
 
 t.test('PATCH changes the name, and null takes it away', async (t) => {
