@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { readdirSync } from 'node:fs'
+import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { runner } from 'node-pg-migrate'
 import type { ClientBase } from 'pg'
 
 declare module 'fastify' {
@@ -31,40 +31,48 @@ export async function pendingMigrations(client: Pick<ClientBase, 'query'>): Prom
 }
 
 /**
- * Decorates `fastify.migrations`. Brings the schema up to date before anything reads it. Instances that start together wait for each
- * other on an advisory lock, so that each migration runs once.
+ * Decorates `fastify.migrations`. Brings the schema up to date before anything reads it. Instances that start
+ * together wait for each other on an advisory lock, so that each migration runs once.
  */
 export default fp(
   async (fastify) => {
-    const log = fastify.log.child({ subject: 'migrations' })
-    const applied = await runner({
-      // Its own connection: a migration may take longer than a request's deadline.
-      databaseUrl: {
-        connectionString: fastify.configuration.DATABASE_URL,
-        application_name: 'latchkey migrations'
-      },
-      dir: folder,
-      migrationsTable: 'latchkey_migrations',
-      direction: 'up',
-      advisoryLockMode: 'wait',
-      logger: {
-        debug: (message) => {
-          log.debug(message)
-        },
-        info: (message) => {
-          log.debug(message)
-        },
-        warn: (message) => {
-          log.warn(message)
-        },
-        error: (message) => {
-          log.error(message)
-        }
-      }
-    })
-    const names = applied.map(({ name }) => name)
-    if (names.length > 0) log.info({ applied: names }, 'schema brought up to date')
-    fastify.decorate('migrations', { applied: names })
+    const pending = await pendingMigrations(fastify.pg)
+    fastify.decorate('migrations', { applied: pending.length > 0 ? await migrate(fastify) : [] })
   },
   { name: 'migrations', dependencies: ['postgres'] }
 )
+
+/** @returns the migrations that this instance has run, which may be fewer than were pending */
+async function migrate({ log, configuration }: FastifyInstance): Promise<string[]> {
+  // Loaded where there is something to do: most starts find the schema up to date.
+  const { runner } = await import('node-pg-migrate')
+  const logger = log.child({ subject: 'migrations' })
+  const applied = await runner({
+    // Its own connection: a migration may take longer than a request's deadline.
+    databaseUrl: {
+      connectionString: configuration.DATABASE_URL,
+      application_name: 'latchkey migrations'
+    },
+    dir: folder,
+    migrationsTable: 'latchkey_migrations',
+    direction: 'up',
+    advisoryLockMode: 'wait',
+    logger: {
+      debug: (message) => {
+        logger.debug(message)
+      },
+      info: (message) => {
+        logger.debug(message)
+      },
+      warn: (message) => {
+        logger.warn(message)
+      },
+      error: (message) => {
+        logger.error(message)
+      }
+    }
+  })
+  const names = applied.map(({ name }) => name)
+  if (names.length > 0) logger.info({ applied: names }, 'schema brought up to date')
+  return names
+}

@@ -2,14 +2,15 @@
 // servers that DATABASE_URL and REDIS_URL name. What follows `--` goes to tap: npm test -- test/routes/*.test.ts
 //
 // `npm run test:coverage` also counts which lines ran, for which the suite takes twice as long. On other stores
-// (EMBEDDED_REDIS=memory, or servers) what never touches the named stores is left out: its result is the same.
+// (EMBEDDED_REDIS=memory, or servers) only what the stores could make a difference to runs again.
 import { execFile, spawn } from 'node:child_process'
+import { readdirSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { startEmbeddedStores } from '../embedded/index.ts'
-import { compile } from './compiled.ts'
+import { compile, root } from './compiled.ts'
 import { checkCoverage } from './coverage.ts'
 
 const [, , ...given] = process.argv
@@ -18,31 +19,26 @@ const coverage = given[0] === '--coverage'
 const paths = onServices || coverage ? given.slice(1) : given
 const whole = paths.length === 0 && !onServices && process.env['EMBEDDED_REDIS'] !== 'memory'
 
-/** Tests that start what they need themselves, or need no store. */
-const independent = [
-  'stores',
-  'embedded',
-  'argon2',
-  'docs',
-  'lib',
-  'schemas',
-  'server',
-  'package.test.ts',
-  'architecture.test.ts'
+/** What runs on whichever Redis there is. */
+const onAnyRedis = ['flows', 'limits', 'races', 'regressions', 'routes/auth']
+
+/** What runs on whichever servers there are: all whose result they could change. */
+const onAnyServers = [
+  ...['flows', 'limits', 'races', 'regressions', 'routes', 'plugins'],
+  ...['migrations.test.ts', 'library.test.ts', 'model/forgetful-redis.test.ts', 'cli/doctor.test.ts']
 ]
 
-/** Tests of what only ever meets the server over HTTP. */
-const farFromStores = ['bench', 'client', 'examples', 'verifier']
-
-/** Tests of what starts a process for everything, which does not reach a Redis in memory. */
-const otherProcesses = ['cli']
-
 function tapArguments(): string[] {
-  if (whole) return []
   if (paths.length > 0) return paths
-  return [...independent, ...farFromStores, ...(onServices ? [] : otherProcesses)].map(
-    (path) => `--exclude=test/${path.replace(/^\w+$/, '$&/**')}`
-  )
+  if (whole) return []
+  return (onServices ? onAnyServers : onAnyRedis).flatMap(testsOf)
+}
+
+function testsOf(path: string): string[] {
+  if (path.endsWith('.ts')) return [`test/${path}`]
+  return readdirSync(join(root, 'test', path), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.ts'))
+    .map((name) => `test/${path}/${name}`)
 }
 
 /** By itself, tap takes up the plugins of .taprc only at its next start. */

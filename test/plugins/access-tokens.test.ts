@@ -32,9 +32,14 @@ t.test('a token with any one of its characters changed is refused, also after it
   for (const seen of [false, true]) {
     const tampered = tamper(access_token)
     t.ok(tampered.length > 600)
-    // One by one: all at once would be a load of its own, which the server may refuse.
+    // A few at a time: all at once would be a load of its own, which the server may refuse, and those whose kid
+    // was changed wait for each other's turn to look it up.
+    const few = 20
     const codes = new Set<string>()
-    for (const token of tampered) codes.add(codeOf(await me(app, token)))
+    for (let first = 0; first < tampered.length; first += few) {
+      const answers = await Promise.all(tampered.slice(first, first + few).map((token) => me(app, token)))
+      for (const answer of answers) codes.add(codeOf(answer))
+    }
     t.same(codes, new Set(['access_token_invalid']), `seen: ${String(seen)}`)
     t.equal((await me(app, access_token)).statusCode, 200)
   }
