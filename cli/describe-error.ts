@@ -12,6 +12,8 @@ export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
+const settingOf = { postgres: 'DATABASE_URL', redis: 'REDIS_URL' }
+
 const isConnectionError = (error: unknown) =>
   error instanceof AggregateError || (error instanceof Error && 'code' in error && 'syscall' in error)
 
@@ -20,7 +22,7 @@ export function describeError(error: unknown): string {
   if (error instanceof ConfigurationError || error instanceof CommandError) return error.message
   if (error instanceof Problem) return `${problems[error.code].title}. ${error.message}`
   if (error instanceof StoreUnavailable)
-    return `${error.message} (${reasonOf(error)}). Try again, or ask: latchkey doctor`
+    return `${error.message} (${reasonOf(error)}). Is ${settingOf[error.store]} right? Try again, or ask: latchkey doctor`
   if (isConnectionError(error))
     return `A store does not answer (${reasonOf(error)}): are DATABASE_URL and REDIS_URL right? Ask: latchkey doctor`
   const cause = error instanceof Error && error.cause !== undefined ? ` (${reasonOf(error.cause)})` : ''

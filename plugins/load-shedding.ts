@@ -27,8 +27,14 @@ export type Shed = (
 /** ms by which the event loop is late, on average over a second. By then nobody is answered in good time. */
 const maxEventLoopDelay = 1000
 
-/** ms after a start for which it is late by the start itself, and nothing is refused for that. */
-const settling = 2000
+/**
+ * ms for which it may be late: a start, or a machine that stood still, is no load, and is measured for a second more
+ * after it is over.
+ */
+const passing = 2000
+
+/** ms after which a time in which it was late is forgotten. */
+const forgotten = 10_000
 
 /** ms between two lines of the log. */
 const logInterval = 10_000
@@ -53,14 +59,15 @@ export default fp(
     })
 
     if (fastify.hasDecorator('isUnderPressure')) return
-    let settledAt = Infinity
-    fastify.addHook('onReady', async () => {
-      settledAt = performance.now() + settling
-    })
+    let lateSince = 0
+    let lateAt = -Infinity
     await fastify.register(underPressure, {
       maxEventLoopDelay,
       async pressureHandler({ routeOptions }: FastifyRequest) {
-        if (routeOptions.config.neverShed || performance.now() < settledAt) return
+        const now = performance.now()
+        if (now - lateAt > forgotten) lateSince = now
+        lateAt = now
+        if (routeOptions.config.neverShed || now - lateSince < passing) return
         throw fastify.shed('event_loop_delay', 'There is too much to do. Nothing was lost; try again.', 1)
       }
     })
