@@ -82,9 +82,25 @@ function connect(configuration: Configuration): RedisClient {
     // Here too nothing is sent twice but what a node did not take (MOVED, ASK).
     retryDelayOnFailover: 0,
     retryDelayOnClusterDown: 0,
-    slotsRefreshTimeout: 1000,
-    slotsRefreshInterval: 1000
+    slotsRefreshTimeout: 1000
   })
+}
+
+/** ms after which a Cluster is asked again which node has which slots. */
+const slotsInterval = 1000
+
+/**
+ * Asks again and again. The `slotsRefreshInterval` of ioredis would too, but goes on for good, and keeps the process
+ * alive, where the client is disconnected in the moment in which it asks.
+ * @returns what ends it
+ */
+function refreshSlots(client: Cluster): () => void {
+  const timer = setInterval(() => {
+    if (client.status === 'ready') client.refreshSlotsCache()
+  }, slotsInterval)
+  return () => {
+    clearInterval(timer)
+  }
 }
 
 /** ms for Redis to answer at start: less than Fastify gives a plugin, so that who waits is told for what. */
@@ -118,9 +134,13 @@ export default fp<{ redisClient?: RedisClient | undefined }>(
     client.on('error', (error: Error) => {
       fastify.log.warn({ err: error }, 'Redis connection error')
     })
-    fastify.addHook('onClose', async () => {
-      if (!options.redisClient) client.disconnect()
-    })
+    if (!options.redisClient) {
+      const stop = client instanceof Cluster ? refreshSlots(client) : undefined
+      fastify.addHook('onClose', async () => {
+        stop?.()
+        client.disconnect()
+      })
+    }
     await untilReady(client)
     defineScripts(client)
     // An own `redis`, so that one that the host app has registered is neither used nor in the way.

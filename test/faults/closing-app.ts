@@ -1,0 +1,17 @@
+// An app that is closed in the very moment in which it reads which node of its Cluster has which slots. It has to end
+// by itself: nothing may go on. Its settings are its environment.
+import Fastify, { type FastifyInstance } from 'fastify'
+import { Cluster } from 'ioredis'
+import { setImmediate } from 'node:timers/promises'
+import { latchkey } from '../../app.ts'
+
+const fastify = Fastify()
+const scopes: FastifyInstance[] = []
+fastify.addHook('onRegister', (scope) => void scopes.push(scope))
+await fastify.register(latchkey, process.env)
+await fastify.ready()
+const client = scopes[0]?.redisClient
+if (!(client instanceof Cluster)) throw new Error('it has no Cluster')
+while (Reflect.get(client, 'isRefreshing') !== true) await setImmediate()
+await fastify.close()
+process.stdout.write('closed\n')
