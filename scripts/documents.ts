@@ -351,6 +351,7 @@ export function generatedDocuments(openapi: OpenApi, read: (path: string) => str
   const results = {
     bench: benchSummary(read('docs/results/bench.json')),
     profile: profileSummary(read('docs/results/profile.json')),
+    log: benchSummary(read('docs/results/bench-log.json')),
     cluster: benchSummary(read('docs/results/bench-cluster.json'))
   }
   const performance = fillAll(read('docs/performance.md'), results)
