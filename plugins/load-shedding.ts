@@ -27,14 +27,11 @@ export type Shed = (
 /** ms by which the event loop is late, on average over a second. By then nobody is answered in good time. */
 const maxEventLoopDelay = 1000
 
-/**
- * ms for which it may be late: a start, or a machine that stood still, is no load, and is measured for a second more
- * after it is over.
- */
-const passing = 2000
+/** ms between two measurements. */
+const sampleInterval = 1000
 
-/** ms after which a time in which it was late is forgotten. */
-const forgotten = 10_000
+/** ms for which it may be late: a start, or a machine that stood still, is no load, but is measured as such once. */
+const passing = 2 * sampleInterval
 
 /** ms between two lines of the log. */
 const logInterval = 10_000
@@ -59,15 +56,20 @@ export default fp(
     })
 
     if (fastify.hasDecorator('isUnderPressure')) return
-    let lateSince = 0
-    let lateAt = -Infinity
+    let lateSince: number | undefined
+    const timer = setInterval(() => {
+      if (!fastify.isUnderPressure()) lateSince = undefined
+    }, sampleInterval)
+    timer.unref()
+    fastify.addHook('onClose', async () => {
+      clearInterval(timer)
+    })
     await fastify.register(underPressure, {
       maxEventLoopDelay,
+      sampleInterval,
       async pressureHandler({ routeOptions }: FastifyRequest) {
-        const now = performance.now()
-        if (now - lateAt > forgotten) lateSince = now
-        lateAt = now
-        if (routeOptions.config.neverShed || now - lateSince < passing) return
+        lateSince ??= performance.now()
+        if (routeOptions.config.neverShed || performance.now() - lateSince < passing) return
         throw fastify.shed('event_loop_delay', 'There is too much to do. Nothing was lost; try again.', 1)
       }
     })

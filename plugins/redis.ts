@@ -7,6 +7,8 @@ import type { Configuration } from '../schemas/configuration.ts'
 declare module 'fastify' {
   interface FastifyInstance {
     redisClient: RedisClient
+    /** A connection of its own that only listens, and waits for Redis as long as it takes. Closed with the server. */
+    connectSubscriber(): RedisClient
   }
 }
 
@@ -86,15 +88,31 @@ function connect(configuration: Configuration): RedisClient {
   })
 }
 
+/** A connection that only listens. */
+function subscriberOf(client: RedisClient): RedisClient {
+  if (client instanceof Cluster)
+    return client.duplicate([], { enableOfflineQueue: true, slotsRefreshInterval: 0 })
+  return client.duplicate({
+    enableOfflineQueue: true,
+    enableAutoPipelining: false,
+    maxRetriesPerRequest: null,
+    // It would forget a channel whose subscription stayed unanswered, and reject where nobody catches it.
+    autoResubscribe: false,
+    connectionName: 'latchkey revocations'
+  })
+}
+
 /** ms after which a Cluster is asked again which node has which slots. */
 const slotsInterval = 1000
 
 /**
- * Asks again and again. The `slotsRefreshInterval` of ioredis would too, but goes on for good, and keeps the process
- * alive, where the client is disconnected in the moment in which it asks.
+ * Has a client of a Cluster ask again and again which node has which slots; of one Redis there is nothing to ask.
+ * The `slotsRefreshInterval` of ioredis would too, but goes on for good, and keeps the process alive, where the client
+ * is disconnected in the moment in which it asks.
  * @returns what ends it
  */
-function refreshSlots(client: Cluster): () => void {
+function refreshSlots(client: RedisClient): () => void {
+  if (!(client instanceof Cluster)) return () => undefined
   const timer = setInterval(() => {
     if (client.status === 'ready') client.refreshSlotsCache()
   }, slotsInterval)
@@ -134,19 +152,25 @@ export default fp<{ redisClient?: RedisClient | undefined }>(
     client.on('error', (error: Error) => {
       fastify.log.warn({ err: error }, 'Redis connection error')
     })
-    if (!options.redisClient) {
-      const stop = client instanceof Cluster ? refreshSlots(client) : undefined
+    const own = (client: RedisClient) => {
+      const stopRefreshing = refreshSlots(client)
       fastify.addHook('onClose', async () => {
-        stop?.()
+        stopRefreshing()
         client.disconnect()
       })
     }
+    if (!options.redisClient) own(client)
     await untilReady(client)
     defineScripts(client)
     // An own `redis`, so that one that the host app has registered is neither used nor in the way.
     fastify.decorate('redis', Object.create(null) as typeof fastify.redis)
     await fastify.register(redis, { client, namespace: 'latchkey' })
     fastify.decorate<RedisClient>('redisClient', client)
+    fastify.decorate('connectSubscriber', () => {
+      const subscriber = subscriberOf(client)
+      own(subscriber)
+      return subscriber
+    })
   },
   { name: 'redis', dependencies: ['configuration'] }
 )

@@ -1,8 +1,6 @@
 import fp from 'fastify-plugin'
-import { Cluster } from 'ioredis'
 import { createRevocationLog, revocationFingerprint } from '../lib/revocation-log.ts'
 import { ask } from '../lib/store-error.ts'
-import type { RedisClient } from '../lua/index.ts'
 import { maximumAccessTokenTtl } from '../schemas/configuration.ts'
 import type { Revocations } from '../schemas/revocations.ts'
 
@@ -103,7 +101,7 @@ export default fp(
         .finally(() => (reconciling = undefined))
     }
 
-    const subscriber = subscriberOf(fastify.redisClient)
+    const subscriber = fastify.connectSubscriber()
     subscriber.on('error', (error: Error) => {
       fastify.log.debug({ err: error }, 'connection of the revocation feed')
     })
@@ -133,7 +131,6 @@ export default fp(
     timer.unref()
     fastify.addHook('onClose', async () => {
       clearInterval(timer)
-      subscriber.disconnect()
       await reconciling
     })
 
@@ -168,16 +165,3 @@ export default fp(
   },
   { name: 'revocation-feed', dependencies: ['postgres', 'migrations', 'redis', 'metrics'] }
 )
-
-/** A connection that only listens, and waits for Redis as long as it takes. */
-function subscriberOf(client: RedisClient): RedisClient {
-  if (client instanceof Cluster) return client.duplicate([], { enableOfflineQueue: true })
-  return client.duplicate({
-    enableOfflineQueue: true,
-    enableAutoPipelining: false,
-    maxRetriesPerRequest: null,
-    // It would forget a channel whose subscription stayed unanswered, and reject where nobody catches it.
-    autoResubscribe: false,
-    connectionName: 'latchkey revocations'
-  })
-}

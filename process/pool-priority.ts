@@ -7,8 +7,11 @@ import { poolSize } from '../lib/thread-pool.ts'
 const step = 10
 const nicest = 19
 
-/** Times that all threads are asked; once or twice is what it takes. */
-const attempts = 50
+/** At once, so that there is one left for a thread that takes its time to wake. */
+const questions = 4 * poolSize
+
+/** ms that it may take until every thread has answered one; a few are what it takes. */
+const patience = 1000
 
 /** The thread of the pool that answers this. Linux (proc(5), /proc/thread-self). */
 const threadOfThePool = async () => Number(basename(await readlink('/proc/thread-self')))
@@ -22,8 +25,9 @@ const threadOfThePool = async () => Number(basename(await readlink('/proc/thread
 export async function lowerPoolPriority(): Promise<number> {
   const threads = new Set<number>()
   try {
-    for (let attempt = 0; attempt < attempts && threads.size < poolSize; attempt++)
-      for (const thread of await Promise.all(Array.from({ length: poolSize }, threadOfThePool)))
+    const deadline = performance.now() + patience
+    while (threads.size < poolSize && performance.now() < deadline)
+      for (const thread of await Promise.all(Array.from({ length: questions }, threadOfThePool)))
         threads.add(thread)
     const niceness = Math.min(nicest, getPriority() + step)
     for (const thread of threads) setPriority(thread, niceness)

@@ -19,19 +19,27 @@ const coverage = given[0] === '--coverage'
 const paths = onServices || coverage ? given.slice(1) : given
 const whole = paths.length === 0 && !onServices && process.env['EMBEDDED_REDIS'] !== 'memory'
 
-/** What runs on whichever Redis there is. */
-const onAnyRedis = ['flows', 'limits', 'races', 'regressions', 'routes/auth']
+/** Tests that start what they need themselves, or that no server could change: they run on the embedded ones only. */
+const farFromServers = [
+  ...['stores', 'embedded', 'argon2', 'docs', 'lib', 'schemas', 'scripts', 'server', 'cli'],
+  ...['bench', 'client', 'examples', 'verifier', 'package.test.ts', 'architecture.test.ts']
+]
 
-/** What runs on whichever servers there are: all whose result they could change. */
-const onAnyServers = [
-  ...['flows', 'limits', 'races', 'regressions', 'routes', 'plugins'],
-  ...['migrations.test.ts', 'library.test.ts', 'model/forgetful-redis.test.ts', 'cli/doctor.test.ts']
+/** What a Redis in memory could change: the scripts, and all that asks them. */
+const nearRedis = [
+  'flows',
+  'limits',
+  'races',
+  'regressions',
+  'routes/auth',
+  'plugins/session-whitelist.test.ts'
 ]
 
 function tapArguments(): string[] {
   if (paths.length > 0) return paths
   if (whole) return []
-  return (onServices ? onAnyServers : onAnyRedis).flatMap(testsOf)
+  if (onServices) return farFromServers.map((path) => `--exclude=test/${path.replace(/^\w+$/, '$&/**')}`)
+  return nearRedis.flatMap(testsOf)
 }
 
 function testsOf(path: string): string[] {

@@ -5,13 +5,16 @@ import { Cluster } from 'ioredis'
 import { setImmediate } from 'node:timers/promises'
 import { latchkey } from '../../app.ts'
 
-const fastify = Fastify()
-const scopes: FastifyInstance[] = []
-fastify.addHook('onRegister', (scope) => void scopes.push(scope))
-await fastify.register(latchkey, process.env)
-await fastify.ready()
-const client = scopes[0]?.redisClient
-if (!(client instanceof Cluster)) throw new Error('it has no Cluster')
-while (Reflect.get(client, 'isRefreshing') !== true) await setImmediate()
-await fastify.close()
+// Several times, as it may have the answer before its turn to be closed comes.
+for (let times = 0; times < 4; times += 1) {
+  const fastify = Fastify()
+  const scopes: FastifyInstance[] = []
+  fastify.addHook('onRegister', (scope) => void scopes.push(scope))
+  await fastify.register(latchkey, process.env)
+  await fastify.ready()
+  const client = scopes[0]?.redisClient
+  if (!(client instanceof Cluster)) throw new Error('it has no Cluster')
+  while (Reflect.get(client, 'isRefreshing') !== true) await setImmediate()
+  await fastify.close()
+}
 process.stdout.write('closed\n')

@@ -17,7 +17,7 @@ t.test('an app that is closed while it reads the slots of a Cluster ends by itse
   const child = spawn(process.execPath, ['--import=tsx', program], {
     env: { ...settings, REFRESH_RATE: '0', DATABASE_URL: postgres.url, REDIS_URL: cluster.url },
     stdio: ['ignore', 'pipe', 'inherit'],
-    timeout: 30_000
+    timeout: 120_000
   })
   const [said] = await Promise.all([text(child.stdout), once(child, 'exit')])
   t.equal(said, 'closed\n')
