@@ -98,7 +98,7 @@ function subscriberOf(client: RedisClient): RedisClient {
     maxRetriesPerRequest: null,
     // It would forget a channel whose subscription stayed unanswered, and reject where nobody catches it.
     autoResubscribe: false,
-    connectionName: 'latchkey revocations'
+    connectionName: 'latchkey subscriber'
   })
 }
 

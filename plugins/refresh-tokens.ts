@@ -73,5 +73,5 @@ export default fp(
       verifyExpired
     })
   },
-  { name: 'refresh-tokens', dependencies: ['configuration', 'secret-keys', 'access-tokens'] }
+  { name: 'refresh-tokens', dependencies: ['configuration', 'secret-keys'] }
 )

@@ -21,7 +21,7 @@ const whole = paths.length === 0 && !onServices && process.env['EMBEDDED_REDIS']
 
 /** Tests that start what they need themselves, or that no server could change: they run on the embedded ones only. */
 const farFromServers = [
-  ...['stores', 'embedded', 'argon2', 'docs', 'lib', 'schemas', 'scripts', 'server', 'cli'],
+  ...['stores', 'embedded', 'argon2', 'docs', 'lib', 'schemas', 'scripts', 'server'],
   ...['bench', 'client', 'examples', 'verifier', 'package.test.ts', 'architecture.test.ts']
 ]
 
@@ -32,7 +32,8 @@ const nearRedis = [
   'races',
   'regressions',
   'routes/auth',
-  'plugins/session-whitelist.test.ts'
+  'plugins/session-whitelist.test.ts',
+  'library.test.ts'
 ]
 
 function tapArguments(): string[] {
